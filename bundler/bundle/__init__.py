@@ -1,0 +1,1 @@
+"""The bundle file: manifest, container, writer, reader, and the program that travels inside."""

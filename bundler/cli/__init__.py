@@ -1,0 +1,1 @@
+"""The command line: flags in, one operation, rendered output; the only package that prints."""

@@ -1,0 +1,1 @@
+"""resolvelib, adapted: from requirements and a target to pinned files."""

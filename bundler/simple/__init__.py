@@ -1,0 +1,1 @@
+"""The simple repository API: project pages, from and to JSON and HTML."""

@@ -1,0 +1,1 @@
+"""Who will install: marker environments and tags of machines that look different from this one."""
