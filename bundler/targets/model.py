@@ -41,6 +41,8 @@ class Target:
     tags: tuple[Tag, ...]
     _ranks: Mapping[Tag, int] = field(init=False, repr=False, compare=False)
     _markers: dict[tuple[str, str], bool] = field(init=False, repr=False, compare=False)
+    #: The full version, which Requires-Python is held against.
+    python_version: Version = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         ranks: dict[Tag, int] = {}
@@ -48,11 +50,7 @@ class Target:
             ranks.setdefault(tag, rank)
         object.__setattr__(self, "_ranks", ranks)
         object.__setattr__(self, "_markers", {})
-
-    @property
-    def python_version(self) -> Version:
-        """The full version, which Requires-Python is held against."""
-        return Version(dict(self.environment)["python_full_version"])
+        object.__setattr__(self, "python_version", Version(dict(self.environment)["python_full_version"]))
 
     def rank(self, tags: frozenset[Tag]) -> int | None:
         """The place of the best of a wheel's tags among this target's; 0 is best, None means it can't be installed."""

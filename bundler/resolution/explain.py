@@ -1,0 +1,135 @@
+"""Why not: the text a person needs when no set of versions fits.
+
+For each project that the conflict is about: who asks for what (with file and line where a person wrote it), whether any
+version meets all of that, and why each version that does fell out on this target, grouped by reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from packaging.utils import canonicalize_name
+
+from bundler.errors import ResolutionError
+from bundler.requirements.model import DeclaredRequirement
+from bundler.resolution.candidates import Candidate, Reason, Rejection, Release
+from bundler.resolution.provider import Asked, Provider, Want
+from bundler.targets.model import Target
+
+__all__ = ["explain"]
+
+_SHOWN_VERSIONS = 4
+
+_HINTS = {
+    Reason.REQUIRES_PYTHON: "choose another Python with --python, or allow an older version of {name}",
+    Reason.NO_TAG: "choose another --platform or --python, or allow another version of {name}",
+    Reason.YANKED: "pin {name} with == to take a yanked version knowingly",
+    Reason.OTHER_HASH: "correct the hashes of {name}, or its version",
+    Reason.UNUSABLE: "allow another version of {name}",
+    Reason.NO_DIGEST: "use an index that states sha256 hashes",
+}
+
+
+def explain(
+    causes: Iterable[Asked], provider: Provider, target: Target, limits: Sequence[DeclaredRequirement]
+) -> ResolutionError:
+    """Turn a conflict into an error whose details tell it project by project."""
+    by_name: dict[str, list[Asked]] = {}
+    for cause in causes:
+        by_name.setdefault(cause.requirement.key[0], []).append(cause)
+    details: list[str] = []
+    hints: list[str] = []
+    for name, asked in by_name.items():
+        told, hint = _project(name, asked, provider, limits)
+        details += told
+        hints.append(hint)
+    return ResolutionError(
+        f"no versions satisfy the requirements together on {target.name}",
+        details=tuple(dict.fromkeys(details)),
+        hint=hints[0] if hints else None,
+    )
+
+
+def _project(
+    name: str, asked: Sequence[Asked], provider: Provider, limits: Sequence[DeclaredRequirement]
+) -> tuple[list[str], str]:
+    lines = [_who(cause.requirement, cause.parent) for cause in asked]
+    lines += [
+        f"{d.origin} limits it to {d.requirement}" for d in limits if canonicalize_name(d.requirement.name) == name
+    ]
+    wants = [cause.requirement for cause in asked if cause.requirement.impossible is None]
+    shelf = provider.shelf(name)
+    if shelf is None:
+        return [*lines, f"{name}: no index knows this project"], f"check the spelling of {name}"
+    if not wants:
+        return lines, f"allow another version of {name}"
+    releases = [release for release, _ in provider.allowed(shelf, wants)]
+    if not releases:
+        lines.append(f"{name}: {_existing(shelf.releases)}")
+        return lines, f"relax one of the requirements on {name}"
+    allow_yanked = provider.may_be_yanked(name, wants)
+    refused = [r for rel in releases for r in provider.evaluate(shelf, rel, allow_yanked=allow_yanked)[1]]
+    refused += [r for r in provider.unusable.get(name, ()) if any(r.version == rel.version for rel in releases)]
+    offered = [rel for rel in releases if provider.evaluate(shelf, rel, allow_yanked=allow_yanked)[0]]
+    lines += [f"{name} {line}" for line in _grouped(refused, offered)]
+    return lines, _hint(name, refused, offered)
+
+
+def _who(want: Want, parent: Candidate | None) -> str:
+    if want.impossible is not None and parent is not None:
+        return f"{parent.name} {parent.version}: {want.impossible}"
+    if want.impossible is not None:
+        return f"{want.origin}: {want.impossible}"
+    if parent is None:
+        return f"{want.origin} asks for {want.text}"
+    extra = f"[{parent.extra}]" if parent.extra else ""
+    return f"{parent.name}{extra} {parent.version} asks for {want.text}"
+
+
+def _existing(releases: Sequence[Release]) -> str:
+    if not releases:
+        return "the index has no wheel or sdist of it"
+    versions = [str(release.version) for release in releases]
+    return f"no version meets all of this; there are {_listed(versions)}"
+
+
+def _grouped(refused: Iterable[Rejection], offered: Sequence[Release]) -> Iterator[str]:
+    """One line per reason, versions newest first; a version with several reasons stands under its nearest miss."""
+    taken = {release.version for release in offered}
+    by_version: dict[object, Rejection] = {}
+    for rejection in refused:
+        known = by_version.get(rejection.version)
+        if rejection.version not in taken and (known is None or _nearness(rejection) < _nearness(known)):
+            by_version[rejection.version] = rejection
+    groups: dict[str, list[str]] = {}
+    for version, rejection in by_version.items():
+        groups.setdefault(str(rejection), []).append(str(version))
+    for reason, versions in groups.items():
+        yield f"{_listed(versions)}: {reason}"
+
+
+_NEAREST_FIRST = (
+    Reason.UNUSABLE,
+    Reason.OTHER_HASH,
+    Reason.YANKED,
+    Reason.NO_DIGEST,
+    Reason.REQUIRES_PYTHON,
+    Reason.NO_TAG,
+)
+
+
+def _nearness(rejection: Rejection) -> int:
+    return _NEAREST_FIRST.index(rejection.reason)
+
+
+def _listed(versions: Sequence[str]) -> str:
+    shown = ", ".join(versions[:_SHOWN_VERSIONS])
+    more = len(versions) - _SHOWN_VERSIONS
+    return f"{shown} and {more} older" if more > 0 else shown
+
+
+def _hint(name: str, refused: Sequence[Rejection], offered: Sequence[Release]) -> str:
+    if offered or not refused:
+        return f"relax one of the requirements on {name}"
+    nearest = min(refused, key=_nearness)
+    return _HINTS[nearest.reason].format(name=name)

@@ -1,0 +1,1 @@
+"""What the tests build on: made-up distributions and a made-up index, independent of the code under test."""
