@@ -42,6 +42,9 @@ class Fault:
     #: Decoded size in bytes (bomb).
     size: int = 1 << 30
 
+    def lower_headers(self) -> dict[str, str]:
+        return {name.lower(): value for name, value in self.headers.items()}
+
 
 @dataclass(slots=True, kw_only=True)
 class Answer:
@@ -58,10 +61,10 @@ def replacement(fault: Fault) -> Answer | None:
     """The answer that stands in for the honest one, for the faults that have one."""
     html_type = {"content-type": "text/html; charset=utf-8"}
     if fault.kind == "status":
-        return Answer(status=fault.status, headers=_lower(fault.headers), body=fault.body)
+        return Answer(status=fault.status, headers=fault.lower_headers(), body=fault.body)
     if fault.kind == "redirect":
         status = fault.status if 300 <= fault.status < 400 else 302
-        return Answer(status=status, headers={"location": fault.to, **_lower(fault.headers)})
+        return Answer(status=status, headers={"location": fault.to, **fault.lower_headers()})
     if fault.kind == "captive":
         return Answer(status=200, headers=html_type, body=b"<html><body>Please log in to this network</body></html>")
     if fault.kind == "bomb":

@@ -315,10 +315,6 @@ def _metadata_of(filename: str, data: bytes) -> bytes | None:
         return None
 
 
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
-
-
 def _negotiate(accept: str) -> str | None:
     """The content type for an Accept header (RFC 9110, 12.5.1), or None; equal wishes get HTML."""
     best: tuple[float, str] | None = None

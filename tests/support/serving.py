@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import struct
 import sys
@@ -119,11 +120,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
         if answer.fault is not None and answer.fault.kind == "stall":
             self.server.closing.wait(answer.fault.seconds)
-        if answer.fault is not None and answer.fault.kind in ("cut", "stall", "wrong_length"):
+        if answer.fault is not None and answer.fault.kind in ("cut", "stall", "endless", "wrong_length"):
             self.close_connection = True
 
     def _reset(self) -> None:
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        os.close(self.connection.detach())  # close() would wait for rfile, and shut down politely
         self.close_connection = True
 
     def log_message(self, *arguments: Any) -> None:

@@ -1,0 +1,108 @@
+"""`bundler build`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bundler.cli.display import Display, human_size
+from bundler.cli.options import DEFAULT_INDEX_URL, cache_options, display_options, option, target_options
+
+if TYPE_CHECKING:
+    from bundler.operations.build import BuildSummary
+
+__all__ = ["build"]
+
+
+@click.command()
+@click.argument("requirements", nargs=-1, metavar="[REQUIREMENT]...")
+@option(
+    "-r",
+    "--requirement",
+    "requirement_files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A file of requirements. Repeatable.",
+)
+@option(
+    "-c",
+    "--constraint",
+    "constraint_files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A file of constraints. Repeatable.",
+)
+@option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="BUNDLE", help="The file to write.")
+@target_options
+@option("--index-url", default=DEFAULT_INDEX_URL, show_default=True, metavar="URL", help="The package index.")
+@cache_options
+@display_options
+def build(
+    requirements: tuple[str, ...],
+    requirement_files: tuple[Path, ...],
+    constraint_files: tuple[Path, ...],
+    output: Path,
+    pythons: tuple[str, ...],
+    platforms: tuple[str, ...],
+    target_files: tuple[Path, ...],
+    index_url: str,
+    cache_dir: Path | None,
+    no_cache: bool,
+    **display: Any,
+) -> None:
+    """Resolve requirements for every target, fetch the files, and pack them into one BUNDLE.
+
+    No code of any package is run.
+    """
+    from bundler.operations.build import BuildRequest, build_bundle
+    from bundler.operations.inputs import read_targets, read_wanted
+
+    screen = Display(**display)
+    request = BuildRequest(
+        wanted=read_wanted(requirements, requirement_files, constraint_files),
+        targets=read_targets(pythons, platforms, target_files),
+        output=output,
+        index_url=index_url,
+        cache_dir=cache_dir,
+        no_cache=no_cache,
+    )
+    with screen.progress() as progress:
+        summary = build_bundle(request, progress)
+    if not screen.quiet or screen.as_json:
+        screen.result(_as_json(summary), _as_lines(summary))
+
+
+def _as_lines(summary: BuildSummary) -> Iterator[str]:
+    for warning in summary.warnings:
+        yield f"warning: {warning}"
+    for passed in summary.passed_over:
+        targets = ", ".join(passed.targets)
+        yield f"passed over {passed.name} {passed.version} ({targets}): {passed.reason}"
+    for name, pins in summary.pins_by_target:
+        yield f"{name}: {pins} packages"
+    sdists = f", {summary.sdists} of them sdists (installing those needs their build tools)" if summary.sdists else ""
+    yield f"{summary.files} files{sdists}, {human_size(summary.artifact_bytes)}"
+    yield f"wrote {summary.output} ({human_size(summary.bundle_bytes)})"
+    yield f"identity {summary.identity}"
+
+
+def _as_json(summary: BuildSummary) -> dict[str, object]:
+    return {
+        "bundle": str(summary.output),
+        "identity": str(summary.identity),
+        "bundle_bytes": summary.bundle_bytes,
+        "artifact_bytes": summary.artifact_bytes,
+        "files": summary.files,
+        "sdists": summary.sdists,
+        "targets": dict(summary.pins_by_target),
+        "passed_over": [
+            {"name": p.name, "version": str(p.version), "targets": list(p.targets), "reason": p.reason}
+            for p in summary.passed_over
+        ],
+        "warnings": list(summary.warnings),
+    }

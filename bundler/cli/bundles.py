@@ -1,0 +1,112 @@
+"""`bundler expand | verify | inspect`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bundler.cli.display import Display, human_size
+from bundler.cli.options import display_options, option
+
+if TYPE_CHECKING:
+    from bundler.bundle.manifest import Manifest
+
+__all__ = ["expand", "inspect", "verify"]
+
+_bundle = click.argument("bundle", metavar="BUNDLE", type=click.Path(allow_dash=True, path_type=Path))
+
+
+@click.command()
+@_bundle
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@option("-f", "--force", is_flag=True, help="Replace a former expansion in DIR.")
+@display_options
+def expand(bundle: Path, directory: Path, force: bool, **display: Any) -> None:
+    """Turn BUNDLE ("-" is standard input) into DIR, a find-links directory for pip and uv.
+
+    DIR must be new or empty. Every file is checked before DIR appears.
+    """
+    from bundler.operations.expand import expand_bundle
+
+    screen = Display(**display)
+    with screen.progress() as progress:
+        manifest = expand_bundle(bundle, directory, force=force, progress=progress)
+    if not screen.quiet or screen.as_json:
+        screen.result(
+            {"directory": str(directory), "identity": str(manifest.identity), "files": len(manifest.artifacts)},
+            (f"expanded {len(manifest.artifacts)} files into {directory}", f"identity {manifest.identity}"),
+        )
+
+
+@click.command()
+@_bundle
+@display_options
+def verify(bundle: Path, **display: Any) -> int:
+    """Check every frame, size and hash of BUNDLE ("-" is standard input); exit 5 and name everything that is wrong."""
+    from bundler.operations.verify import verify_bundle
+
+    screen = Display(**display)
+    with screen.progress() as progress:
+        report = verify_bundle(bundle, progress)
+    findings = list(report.findings)
+    identity = str(report.identity) if report.identity else None
+    if not screen.quiet or screen.as_json:
+        screen.result(
+            {"bundle": str(bundle), "identity": identity, "sound": not findings, "findings": findings},
+            findings or (f"{bundle} is sound: {report.files} files", f"identity {identity}"),
+        )
+    if findings:
+        click.echo(f"error: {bundle} is damaged", err=True)
+        return 5
+    return 0
+
+
+@click.command()
+@_bundle
+@display_options
+def inspect(bundle: Path, **display: Any) -> None:
+    """Show what BUNDLE holds: targets, packages, versions, sizes, origins."""
+    from bundler.operations.inspect import inspect_bundle
+
+    screen = Display(**display)
+    manifest = inspect_bundle(bundle)
+    if screen.as_json:
+        screen.result(_as_json(manifest), ())
+        return
+    screen.result(None, _heading(manifest))
+    screen.table(["package", "version", "size", "targets", "file", "origin"], _rows(manifest))
+
+
+def _heading(manifest: Manifest) -> Iterator[str]:
+    total = sum(artifact.size for artifact in manifest.artifacts)
+    yield f"identity {manifest.identity}"
+    yield f"made by {manifest.producer_name} {manifest.producer_version}, format {manifest.format}"
+    yield f"requirements: {', '.join(manifest.requirements)}"
+    yield f"targets: {', '.join(target.name for target in manifest.targets)}"
+    yield f"{len(manifest.artifacts)} files, {human_size(total)}"
+    yield ""
+
+
+def _rows(manifest: Manifest) -> Iterator[tuple[str, ...]]:
+    packages = {pin.artifact: pin for pin in manifest.pins}
+    for artifact in manifest.artifacts:
+        pin = packages[artifact.filename]
+        everywhere = len(artifact.targets) == len(manifest.targets)
+        yield (
+            pin.name,
+            pin.version,
+            human_size(artifact.size),
+            "all" if everywhere else ", ".join(artifact.targets),
+            artifact.filename,
+            artifact.origin,
+        )
+
+
+def _as_json(manifest: Manifest) -> dict[str, object]:
+    import json
+
+    described: dict[str, object] = json.loads(manifest.encode())
+    return {"identity": str(manifest.identity), **described}

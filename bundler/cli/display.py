@@ -1,0 +1,120 @@
+"""How results and progress look: results to standard output, everything else to standard error.
+
+Colour never carries meaning. On a terminal progress is a live line; in a log it is one plain line per stage.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from bundler.operations.progress import Progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["Display", "human_size"]
+
+Color = Literal["auto", "always", "never"]
+
+
+def human_size(count: int) -> str:
+    """Bytes for people, in powers of 1000, as PyPI and disks state them."""
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Display:
+    """What the common options ask for."""
+
+    quiet: bool
+    verbose: int
+    as_json: bool
+    no_progress: bool
+    color: Color
+
+    def result(self, value: object, lines: Iterable[str]) -> None:
+        """Print a result: the value as JSON with --json, else the lines."""
+        if self.as_json:
+            click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+            return
+        for line in lines:
+            click.echo(line)
+
+    def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Print rows under headings, in columns; plain text when standard output is no terminal."""
+        from rich.table import Table
+
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for heading in headings:
+            table.add_column(heading, no_wrap=True, justify="right" if heading in ("size", "bytes", "files") else "left")
+        for row in rows:
+            table.add_row(*row)
+        console = self._console(stderr=False)
+        if not console.is_terminal:
+            console.width = 10_000  # a log or a pipe gets whole lines
+        console.print(table)
+
+    @contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """Show an operation's progress while the block runs."""
+        if self.quiet:
+            yield _Lines(notes=False, stages=False, details=False)
+        elif self.no_progress or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+            yield _Lines(notes=True, stages=not self.no_progress, details=self.verbose > 0)
+        else:
+            from bundler.cli.live import LiveProgress
+
+            with LiveProgress(self._console(stderr=True), details=self.verbose > 0) as live:
+                yield live
+
+    def _console(self, *, stderr: bool) -> Console:
+        from rich.console import Console
+
+        settings: dict[Color, dict[str, Any]] = {
+            "always": {"force_terminal": True},
+            "never": {"no_color": True, "color_system": None},
+            "auto": {},
+        }
+        return Console(stderr=stderr, highlight=False, markup=False, **settings[self.color])
+
+
+class _Lines:
+    """Plain lines for a log."""
+
+    def __init__(self, *, notes: bool, stages: bool, details: bool) -> None:
+        self._notes = notes
+        self._stages = stages
+        self._details = details
+
+    def begin(self, stage: str, *, total_bytes: int | None = None, total_files: int | None = None) -> None:
+        """One line per stage."""
+        if self._stages:
+            files = f": {total_files} files" if total_files is not None else ""
+            size = f", {human_size(total_bytes)}" if total_bytes is not None else ""
+            click.echo(f"{stage}{files}{size}", err=True)
+
+    def advance(self, *, nbytes: int = 0, files: int = 0) -> None:
+        """A log doesn't move."""
+
+    def note(self, line: str) -> None:
+        """A line of its own."""
+        if self._notes:
+            click.echo(line, err=True)
+
+    def detail(self, line: str) -> None:
+        """A line of its own, with -v."""
+        if self._details:
+            click.echo(line, err=True)

@@ -1,0 +1,103 @@
+"""The entry point: one command group, one place where errors become text and exit codes.
+
+Heavy imports (httpx, resolvelib, zstandard, rich) happen inside the commands that need them, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from bundler import __version__
+from bundler.cli.building import build
+from bundler.cli.bundles import expand, inspect, verify
+from bundler.cli.caching import cache
+from bundler.cli.targeting import target
+from bundler.errors import BundlerError, EnvironmentProblem
+
+__all__ = ["commands", "main"]
+
+INTERRUPTED = 130
+TERMINATED = 143
+
+_EPILOG = """\b
+Exit codes:
+  0  done
+  1  a fault of our own
+  2  the command line, a requirement or a target can't be understood
+  3  no set of versions satisfies the requirements
+  4  the index or a file on it can't be used
+  5  bytes aren't what their hash says, or the bundle is damaged or foreign
+  7  disk full, no permission, read-only
+  130, 143  interrupted, terminated
+"""
+
+
+@click.group(
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="bundler")
+def commands() -> None:
+    """Bundle Python packages here, install them where there is no network.
+
+    \b
+      bundler build -r requirements.txt -o app.tar.zst      (connected)
+      bundler expand app.tar.zst wheelhouse/                (isolated)
+      pip install --no-index --find-links wheelhouse/ -r wheelhouse/requirements.txt
+    """
+
+
+for command in (build, expand, verify, inspect, target, cache):
+    commands.add_command(command)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(_run(arguments))
+
+
+def _terminate(_signum: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(TERMINATED)  # unwinds the context managers, which take their temporary files with them
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        result = commands.main(arguments, prog_name="bundler", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.ClickException as exc:
+        exc.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except BundlerError as exc:
+        return _report(exc, arguments)
+    except OSError as exc:
+        return _report(EnvironmentProblem.from_os_error(exc, f"use {exc.filename or 'a file'}"), arguments)
+    except Exception as exc:  # the last resort: a person never sees a traceback without -vv
+        fault = BundlerError(
+            f"a fault of bundler's own: {type(exc).__name__}: {exc}", hint="run again with -vv and report what it prints"
+        )
+        return _report(fault, arguments)
+
+
+def _report(error: BundlerError, arguments: list[str]) -> int:
+    if any(argument.startswith("-vv") for argument in arguments):
+        click.echo(traceback.format_exc(), err=True, nl=False)
+    click.echo(f"error: {error.message}", err=True)
+    for line in error.details:
+        click.echo(f"  {line}", err=True)
+    if error.hint:
+        click.echo(f"hint: {error.hint}", err=True)
+    return error.exit_code

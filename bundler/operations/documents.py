@@ -1,0 +1,106 @@
+"""What a bundle says of itself: manifest, pinned requirements and locks, made from a selection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit, urlunsplit
+
+from bundler import __version__
+from bundler.bundle.manifest import Artifact, Document, Manifest, Pin
+from bundler.bundle.writer import EXPAND_NAME, expand_program
+from bundler.digests import Digest
+from bundler.distributions import Wheel
+from bundler.requirements.locks import LockedPackage, document_names, write_pylock, write_requirements
+from bundler.requirements.model import RequirementSet
+from bundler.resolution.resolver import Resolution, Selection
+
+__all__ = ["describe_bundle"]
+
+PRODUCER = "bundler"
+
+
+def describe_bundle(
+    wanted: RequirementSet, selection: Selection, sizes: Mapping[str, int]
+) -> tuple[Manifest, dict[str, bytes]]:
+    """The manifest of a selection, and the documents it names; `sizes` are the files' bytes by file name."""
+    documents = {EXPAND_NAME: expand_program(), **_locks(selection.resolutions, sizes)}
+    manifest = Manifest(
+        producer_name=PRODUCER,
+        producer_version=__version__,
+        requirements=tuple(str(declared.requirement) for declared in wanted.requirements),
+        targets=tuple(resolution.target for resolution in selection.resolutions),
+        pins=tuple(pin for resolution in selection.resolutions for pin in _pins(resolution)),
+        documents=tuple(
+            Document(filename=name, size=len(data), digest=Digest.sha256(data)) for name, data in documents.items()
+        ),
+        artifacts=tuple(
+            Artifact(
+                filename=selected.file.filename,
+                size=sizes[selected.file.filename],
+                digest=selected.digest,
+                origin=_public(selected.file.url),
+                requires_python=selected.file.requires_python,
+                yanked=selected.file.yanked,
+                targets=selected.targets,
+            )
+            for selected in selection.files
+        ),
+    )
+    return manifest, documents
+
+
+def _locks(resolutions: Sequence[Resolution], sizes: Mapping[str, int]) -> dict[str, bytes]:
+    names = document_names([resolution.target for resolution in resolutions])
+    packages = [_locked(resolution, sizes) for resolution in resolutions]
+    requirements = {
+        name.requirements: write_requirements(locked, header=_header(resolution))
+        for name, locked, resolution in zip(names, packages, resolutions, strict=True)
+    }
+    pylocks = {
+        name.pylock: write_pylock(locked, resolution.target, created_by=PRODUCER)
+        for name, locked, resolution in zip(names, packages, resolutions, strict=True)
+    }
+    return {**requirements, **pylocks}
+
+
+def _header(resolution: Resolution) -> str:
+    return f"Pinned by {PRODUCER} {__version__} for {resolution.target.name}."
+
+
+def _locked(resolution: Resolution, sizes: Mapping[str, int]) -> list[LockedPackage]:
+    return [
+        LockedPackage(
+            name=pin.name,
+            version=pin.version,
+            filename=pin.file.filename,
+            url=_public(pin.file.url),
+            digest=digest,
+            size=sizes[pin.file.filename],
+            requires_python=pin.file.requires_python,
+            is_wheel=isinstance(pin.distribution, Wheel),
+            upload_time=pin.file.upload_time,
+            requires=pin.requires,
+        )
+        for pin in resolution.pins
+        if (digest := pin.file.digest) is not None
+    ]
+
+
+def _pins(resolution: Resolution) -> list[Pin]:
+    return [
+        Pin(
+            target=resolution.target.name,
+            name=pin.name,
+            version=str(pin.version),
+            extras=pin.extras,
+            artifact=pin.file.filename,
+            requires=pin.requires,
+        )
+        for pin in resolution.pins
+    ]
+
+
+def _public(url: str) -> str:
+    """A URL without what might be a secret: credentials, query and fragment."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
