@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["build"]
 
 
-@click.command()
+@click.command(short_help="Requirements in, one bundle out.")
 @click.argument("requirements", nargs=-1, metavar="[REQUIREMENT]...")
 @option(
     "-r",
@@ -43,6 +43,7 @@ __all__ = ["build"]
 @cache_options
 @display_options
 def build(
+    *,
     requirements: tuple[str, ...],
     requirement_files: tuple[Path, ...],
     constraint_files: tuple[Path, ...],

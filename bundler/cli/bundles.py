@@ -19,12 +19,12 @@ __all__ = ["expand", "inspect", "verify"]
 _bundle = click.argument("bundle", metavar="BUNDLE", type=click.Path(allow_dash=True, path_type=Path))
 
 
-@click.command()
+@click.command(short_help="Turn a bundle into a find-links directory.")
 @_bundle
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @option("-f", "--force", is_flag=True, help="Replace a former expansion in DIR.")
 @display_options
-def expand(bundle: Path, directory: Path, force: bool, **display: Any) -> None:
+def expand(*, bundle: Path, directory: Path, force: bool, **display: Any) -> None:
     """Turn BUNDLE ("-" is standard input) into DIR, a find-links directory for pip and uv.
 
     DIR must be new or empty. Every file is checked before DIR appears.
@@ -41,7 +41,7 @@ def expand(bundle: Path, directory: Path, force: bool, **display: Any) -> None:
         )
 
 
-@click.command()
+@click.command(short_help="Check every frame, size and hash of a bundle.")
 @_bundle
 @display_options
 def verify(bundle: Path, **display: Any) -> int:
@@ -64,7 +64,7 @@ def verify(bundle: Path, **display: Any) -> int:
     return 0
 
 
-@click.command()
+@click.command(short_help="Show what a bundle holds.")
 @_bundle
 @display_options
 def inspect(bundle: Path, **display: Any) -> None:

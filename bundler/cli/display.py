@@ -59,7 +59,9 @@ class Display:
 
         table = Table(box=None, header_style="bold", pad_edge=False)
         for heading in headings:
-            table.add_column(heading, no_wrap=True, justify="right" if heading in ("size", "bytes", "files") else "left")
+            table.add_column(
+                heading, no_wrap=True, justify="right" if heading in ("size", "bytes", "files") else "left"
+            )
         for row in rows:
             table.add_row(*row)
         console = self._console(stderr=False)

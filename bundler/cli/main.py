@@ -25,6 +25,15 @@ __all__ = ["commands", "main"]
 INTERRUPTED = 130
 TERMINATED = 143
 
+_HELP = """\
+Bundle Python packages here, install them where there is no network.
+
+\b
+  bundler build -r requirements.txt -o app.tar.zst      (connected)
+  bundler expand app.tar.zst wheelhouse/                (isolated)
+  pip install --no-index --find-links wheelhouse/ -r wheelhouse/requirements.txt
+"""
+
 _EPILOG = """\b
 Exit codes:
   0  done
@@ -39,18 +48,13 @@ Exit codes:
 
 
 @click.group(
+    help=_HELP,
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="bundler")
 def commands() -> None:
-    """Bundle Python packages here, install them where there is no network.
-
-    \b
-      bundler build -r requirements.txt -o app.tar.zst      (connected)
-      bundler expand app.tar.zst wheelhouse/                (isolated)
-      pip install --no-index --find-links wheelhouse/ -r wheelhouse/requirements.txt
-    """
+    """The group that the commands are added to."""
 
 
 for command in (build, expand, verify, inspect, target, cache):
@@ -87,7 +91,8 @@ def _run(arguments: list[str]) -> int:
         return _report(EnvironmentProblem.from_os_error(exc, f"use {exc.filename or 'a file'}"), arguments)
     except Exception as exc:  # the last resort: a person never sees a traceback without -vv
         fault = BundlerError(
-            f"a fault of bundler's own: {type(exc).__name__}: {exc}", hint="run again with -vv and report what it prints"
+            f"a fault of bundler's own: {type(exc).__name__}: {exc}",
+            hint="run again with -vv and report what it prints",
         )
         return _report(fault, arguments)
 

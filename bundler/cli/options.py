@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["DEFAULT_INDEX_URL", "cache_options", "display_options", "option", "target_options"]
+__all__ = ["DEFAULT_INDEX_URL", "cache_dir_option", "cache_options", "display_options", "option", "target_options"]
 
 #: Where packages come from unless told otherwise.
 DEFAULT_INDEX_URL = "https://pypi.org/simple/"
@@ -52,8 +52,10 @@ target_options = _combined(
     ),
 )
 
+cache_dir_option = option("--cache-dir", type=click.Path(path_type=Path), metavar="DIR", help="Where the cache is.")
+
 cache_options = _combined(
-    option("--cache-dir", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Where the cache is."),
+    cache_dir_option,
     option("--no-cache", is_flag=True, help="Use a temporary directory and remove it."),
 )
 

@@ -18,7 +18,7 @@ def target() -> None:
     """Describe machines that bundles can be built for."""
 
 
-@target.command()
+@target.command(short_help="Print a target as JSON.")
 @target_options
 def show(pythons: tuple[str, ...], platforms: tuple[str, ...], target_files: tuple[Path, ...]) -> None:
     """Print a target as JSON: this machine, or the one that the options name.

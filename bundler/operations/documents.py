@@ -51,16 +51,13 @@ def describe_bundle(
 
 def _locks(resolutions: Sequence[Resolution], sizes: Mapping[str, int]) -> dict[str, bytes]:
     names = document_names([resolution.target for resolution in resolutions])
-    packages = [_locked(resolution, sizes) for resolution in resolutions]
-    requirements = {
-        name.requirements: write_requirements(locked, header=_header(resolution))
-        for name, locked, resolution in zip(names, packages, resolutions, strict=True)
-    }
-    pylocks = {
-        name.pylock: write_pylock(locked, resolution.target, created_by=PRODUCER)
-        for name, locked, resolution in zip(names, packages, resolutions, strict=True)
-    }
-    return {**requirements, **pylocks}
+    requirements: dict[str, bytes] = {}
+    pylocks: dict[str, bytes] = {}
+    for (requirements_name, pylock_name), resolution in zip(names, resolutions, strict=True):
+        packages = _locked(resolution, sizes)
+        requirements[requirements_name] = write_requirements(packages, header=_header(resolution))
+        pylocks[pylock_name] = write_pylock(packages, resolution.target, created_by=PRODUCER)
+    return requirements | pylocks
 
 
 def _header(resolution: Resolution) -> str:
@@ -73,7 +70,6 @@ def _locked(resolution: Resolution, sizes: Mapping[str, int]) -> list[LockedPack
             name=pin.name,
             version=pin.version,
             filename=pin.file.filename,
-            url=_public(pin.file.url),
             digest=digest,
             size=sizes[pin.file.filename],
             requires_python=pin.file.requires_python,
