@@ -38,6 +38,7 @@ __all__ = [
     "check_filename",
     "parse_filename",
     "parse_requirement",
+    "parse_specifier",
     "parse_version",
 ]
 
@@ -106,6 +107,17 @@ def parse_version(text: str) -> Version | None:
     try:
         return Version(text)
     except (InvalidVersion, ValueError):
+        return None
+
+
+@lru_cache(maxsize=8192)
+def parse_specifier(text: str) -> SpecifierSet | None:
+    """The PEP 440 specifiers, such as Requires-Python's, or None where the text is none (huge digits included)."""
+    if len(text) > _MAX_TEXT:
+        return None
+    try:
+        return SpecifierSet(text)
+    except (InvalidSpecifier, ValueError):
         return None
 
 
@@ -185,7 +197,7 @@ def _requirements(texts: list[str], where: str) -> tuple[Requirement, ...]:
 def _specifier(text: str | None, where: str) -> SpecifierSet | None:
     if not text:
         return None
-    try:
-        return SpecifierSet(text)
-    except (InvalidSpecifier, ValueError) as exc:
-        raise UnusableFile(f"{where}: its metadata has an invalid Requires-Python: {text[:80]!r}") from exc
+    specifier = parse_specifier(text)
+    if specifier is None:
+        raise UnusableFile(f"{where}: its metadata has an invalid Requires-Python: {text[:80]!r}")
+    return specifier

@@ -13,11 +13,11 @@ from enum import StrEnum
 from functools import lru_cache
 
 from packaging.requirements import Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from bundler.digests import Digest
-from bundler.distributions import Distribution, Wheel, parse_filename, parse_version
+from bundler.distributions import Distribution, Wheel, parse_filename, parse_specifier, parse_version
 from bundler.errors import UnusableFile
 from bundler.simple.model import ProjectFile, ProjectPage
 from bundler.targets.model import Target
@@ -88,6 +88,7 @@ class Candidate:
     offers: tuple[Offer, ...] = field(compare=False, repr=False)
 
 
+@lru_cache(maxsize=4096)
 def releases_of(page: ProjectPage) -> tuple[Release, ...]:
     """All versions that a page has wheels or sdists of, newest first; files without a PEP 440 version are left out."""
     entries: dict[str, list[int]] = {}
@@ -179,17 +180,9 @@ def _refusal(
     return None
 
 
-@lru_cache(maxsize=8192)
-def _python_specifier(text: str) -> SpecifierSet | None:
-    try:
-        return SpecifierSet(text)
-    except (InvalidSpecifier, ValueError):
-        return None
-
-
 def python_allowed(requires_python: str, target: Target) -> bool:
     """Whether the target's Python is within a Requires-Python; one that can't be read allows none."""
-    specifier = _python_specifier(requires_python)
+    specifier = parse_specifier(requires_python)
     return specifier is not None and specifier.contains(target.python_version, prereleases=True)
 
 
@@ -204,14 +197,12 @@ def _descending(text: str) -> tuple[int, ...]:
     return (*(-ord(character) for character in text), 0)
 
 
-def likely_file(
-    page: ProjectPage, releases: Iterable[Release], requirements: Iterable[Requirement], target: Target
-) -> ProjectFile | None:
+def likely_file(page: ProjectPage, requirements: Iterable[Requirement], target: Target) -> ProjectFile | None:
     """The file that a resolution would look at first, as far as these requirements tell; for prefetching only."""
     specifiers = SpecifierSet()
     for requirement in requirements:
         specifiers &= requirement.specifier
-    for release, _ in allowed_releases(releases, specifiers):
+    for release, _ in allowed_releases(releases_of(page), specifiers):
         offers, _ = evaluate_release(page, release, target)
         if offers:
             return offers[0].file
