@@ -29,7 +29,7 @@ def mocked(index: FakeIndex) -> Iterator[httpx.Client]:
 
 @contextmanager
 def served(index: FakeIndex) -> Iterator[httpx.Client]:
-    with index.serve() as origin, httpx.Client(base_url=origin, trust_env=False, timeout=0.3) as client:
+    with index.serve() as origin, httpx.Client(base_url=origin, trust_env=False) as client:
         yield client
 
 
@@ -158,7 +158,7 @@ def test_broken_connections_break_once(reach: Reach, kind: FaultKind, error: typ
     index.fault(r"\.tar\.gz", kind)
     with reach(index) as client:
         with pytest.raises(error):
-            client.get("/files/pkg-1.tar.gz")
+            client.get("/files/pkg-1.tar.gz", timeout=0.5)
         assert client.get("/files/pkg-1.tar.gz").content == b"0123456789"
 
 

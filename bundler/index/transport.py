@@ -1,0 +1,311 @@
+"""HTTP, and the one module that imports httpx.
+
+One pooled HTTP/1.1 client, shared by all threads. What the pool gives is narrowed here: our own redirect loop, bounded
+and jittered retries, ceilings on size and time, a minimum rate, raw bytes only (httpx decodes without limit), no
+cookies, and credentials only where `locations` allows them. Certificates are checked (`tls`), proxies come from the
+environment. No exception of httpx leaves this module, and no URL with userinfo enters httpx, which logs URLs.
+
+Left out: HTTP/2 (slower in pure Python), and a bound on header bytes that trickle in just under the read timeout.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import ssl
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TypeVar
+
+from bundler import __version__
+from bundler.errors import BundlerError, NotFound, Refused, SourceError, Unavailable, UsageError
+from bundler.index.locations import IndexLocation, authorization, follow, redact
+from bundler.index.retries import MAX_PAUSE, TEMPORARY_STATUSES, TRIES, pause, retry_after
+from bundler.index.tls import tls_context
+
+# httpx imports its command line, and with it click, rich and pygments, when they are installed: 90 ms of 230.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # the documented way to make an import fail
+import httpx  # noqa: E402
+
+__all__ = ["Interrupted", "Response", "Stream", "Transport"]
+
+CONNECT_TIMEOUT = 10.0
+READ_TIMEOUT = 20.0
+#: Seconds that one page or metadata file may take in all, retries not counted.
+DEADLINE = 300.0
+#: A body must bring at least this many bytes in each window of so many seconds.
+MIN_BYTES, WINDOW = 16 << 10, 20.0
+MAX_REDIRECTS = 10
+SHORT = 4096
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_ANSWERS = frozenset({200, 206, 304, 416})
+
+T = TypeVar("T")
+
+
+class Interrupted(Unavailable):
+    """A body that ended early, stalled or came too slowly; what arrived may be continued from there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """An answer with its whole body, still in its Content-Encoding. Header names are in lower case."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """An answer whose body is still to be read: raw bytes, whose iteration raises Interrupted."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
+
+
+class _Temporary(Exception):
+    """One try failed in a way that another may not; `after` is the server's own wish, in seconds."""
+
+    def __init__(self, reason: str, after: float | None = None) -> None:
+        super().__init__(reason)
+        self.after = after
+
+
+class Transport:
+    """Gets things over HTTP; safe to use from many threads. After `close` every use fails at once."""
+
+    def __init__(
+        self,
+        *,
+        locations: Sequence[IndexLocation] = (),
+        connections: int = 16,
+        backend: httpx.BaseTransport | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], object] | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._locations = tuple(locations)
+        self._clock, self._now, self._jitter = clock, now, jitter
+        self._closed = threading.Event()
+        self._sleep = sleep or self._closed.wait
+        self._client = _client(connections, backend)
+
+    def __enter__(self) -> Transport:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections and wake every thread that waits for another try."""
+        self._closed.set()
+        self._client.close()
+
+    def get(
+        self,
+        url: str,
+        *,
+        ceiling: int,
+        headers: Mapping[str, str] | None = None,
+        statuses: Collection[int] = (200,),
+    ) -> Response:
+        """Fetch a whole answer of at most `ceiling` bytes, as sent. Its status is 200, 206, 304 or 416.
+
+        A body is read only where the status is among `statuses`; it is empty otherwise.
+
+        Raises:
+            NotFound, Refused, Unavailable: see `bundler.errors`; another try is only worth it for the last.
+        """
+
+        def attempt() -> Response:
+            with closing(self._open(url, headers or {})) as response:
+                try:
+                    body = self._body(response, ceiling) if response.status_code in statuses else b""
+                except Interrupted as exc:
+                    raise _Temporary(exc.details[0] if exc.details else exc.message) from exc
+                return Response(url=_url(response), status=response.status_code, headers=_headers(response), body=body)
+
+        return self._persistently(url, attempt)
+
+    @contextmanager
+    def stream(self, url: str, *, headers: Mapping[str, str] | None = None) -> Iterator[Stream]:
+        """Open an answer with the same statuses and errors as `get`; its body is read within the block."""
+        response = self._persistently(url, lambda: self._open(url, headers or {}))
+        with closing(response):
+            yield Stream(
+                url=_url(response),
+                status=response.status_code,
+                headers=_headers(response),
+                chunks=self._chunks(response),
+            )
+
+    def pause(self, failures: int) -> None:
+        """Wait before the next try of something that failed so often; returns at once when closed."""
+        self._sleep(pause(failures, self._jitter()))
+
+    def _persistently(self, url: str, attempt: Callable[[], T]) -> T:
+        """Try up to TRIES times, with pauses between."""
+        failures = 0
+        while not self._closed.is_set():
+            try:
+                return attempt()
+            except _Temporary as exc:
+                failures += 1
+                if exc.after is not None and exc.after > MAX_PAUSE:
+                    details = (str(exc), f"it asks to come back in {min(exc.after, 1e9):.0f} seconds")
+                    raise Unavailable(f"{redact(url)} can't be had now", details=details) from exc
+                if failures == TRIES:
+                    details = (str(exc), f"tried {TRIES} times")
+                    hint = "check the network and the index, then try again"
+                    raise Unavailable(f"no usable answer from {redact(url)}", details=details, hint=hint) from exc
+                if exc.after is None:
+                    self.pause(failures)
+                else:
+                    self._sleep(exc.after)
+        raise Unavailable(f"stopped before {redact(url)} was fetched")
+
+    def _open(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
+        """One try, redirects followed: an open answer with one of the statuses in _ANSWERS."""
+        place = url
+        for _ in range(MAX_REDIRECTS + 1):
+            response = self._send(place, headers)
+            location = response.headers.get("location")
+            if response.status_code not in _REDIRECTS or location is None:
+                return self._accepted(response)
+            self._finish(response)
+            place = follow(place, location)
+        raise Refused(f"{redact(url)} redirects more than {MAX_REDIRECTS} times")
+
+    def _send(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
+        allowed = authorization(url, self._locations)
+        try:
+            request = self._client.build_request("GET", url, headers=dict(headers))
+            if allowed is not None:
+                request.headers["authorization"] = allowed
+            return self._client.send(request, stream=True)
+        except (httpx.HTTPError, httpx.InvalidURL) as exc:
+            raise _translated(exc, url) from exc
+        except RuntimeError as exc:  # httpx's way to say that its client is closed
+            raise Unavailable(f"stopped before {redact(url)} was fetched") from exc
+
+    def _accepted(self, response: httpx.Response) -> httpx.Response:
+        """The answer itself if its status is one that callers handle; finished, and raised as an error, otherwise."""
+        status = response.status_code
+        if status in _ANSWERS:
+            return response
+        self._finish(response)
+        if status in TEMPORARY_STATUSES:
+            raise _Temporary(f"HTTP status {status}", retry_after(response.headers.get("retry-after"), self._now()))
+        raise _status_error(status, redact(_url(response)))
+
+    def _finish(self, response: httpx.Response) -> None:
+        """Close an answer; a short body is read first, so that its connection can be used again."""
+        with closing(response), suppress(Interrupted):
+            if _stated_length(response) in range(SHORT):
+                deque(self._chunks(response), maxlen=0)
+
+    def _body(self, response: httpx.Response, ceiling: int) -> bytes:
+        size, pieces = 0, []
+        deadline = self._clock() + DEADLINE
+        for piece in self._chunks(response):
+            size += len(piece)
+            if size > ceiling:
+                raise Refused(f"{redact(_url(response))} sends more than {ceiling} bytes")
+            if self._clock() > deadline:
+                raise Refused(f"{redact(_url(response))} takes longer than {DEADLINE:.0f} seconds")
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def _chunks(self, response: httpx.Response) -> Iterator[bytes]:
+        """The raw body; its length is checked here too, since not every backend does."""
+        subject, total = redact(_url(response)), 0
+        window_end, needed = self._clock() + WINDOW, MIN_BYTES
+        try:
+            for chunk in response.iter_raw():
+                total += len(chunk)
+                if self._clock() >= window_end:
+                    if total < needed:
+                        raise _interrupted(subject, f"less than {MIN_BYTES >> 10} KiB in {WINDOW:.0f} seconds")
+                    window_end, needed = self._clock() + WINDOW, total + MIN_BYTES
+                if self._closed.is_set():
+                    raise _interrupted(subject, "we stopped")
+                yield chunk
+        except (httpx.HTTPError, httpx.StreamError) as exc:
+            raise _interrupted(subject, _reason(exc)) from exc
+        if response.status_code != 304 and _stated_length(response) not in (None, total):
+            raise _interrupted(subject, f"{total} of {_stated_length(response)} bytes")
+
+
+def _client(connections: int, backend: httpx.BaseTransport | None) -> httpx.Client:
+    try:
+        return httpx.Client(
+            transport=backend,
+            verify=tls_context(os.environ) if backend is None else True,
+            headers={"user-agent": f"bundler/{__version__}", "accept-encoding": "identity"},
+            timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT, pool=None),
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),
+            follow_redirects=False,
+        )
+    except (ValueError, ImportError, httpx.InvalidURL):  # its text may hold a proxy's password: not told, not chained
+        hint = "correct or unset HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY"
+        raise UsageError("the proxy that the environment names can't be used", hint=hint) from None
+
+
+def _status_error(status: int, subject: str) -> SourceError:
+    text = f"HTTP status {status}"
+    if status in (404, 410):
+        return NotFound(f"{subject} doesn't exist", details=(text,))
+    if status in (401, 403, 407):
+        return Refused(f"{subject} isn't open to us", details=(text,), hint="check the user name and password")
+    if status >= 500:
+        return Unavailable(f"no usable answer from {subject}", details=(text,))
+    return Refused(f"no usable answer from {subject}", details=(text,))
+
+
+def _translated(exc: Exception, url: str) -> BundlerError | _Temporary:
+    if isinstance(exc, (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError)):
+        return Refused(f"{redact(url)} can't be asked for", details=(_reason(exc),))
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(exc)):
+        hint = "name the file with your authority's certificate in SSL_CERT_FILE"
+        return Refused(f"the certificate of {redact(url)} isn't trusted", details=(_reason(exc),), hint=hint)
+    return _Temporary(_reason(exc))
+
+
+def _causes(exc: BaseException | None) -> Iterator[BaseException]:
+    while exc is not None:
+        yield exc
+        exc = exc.__cause__ or exc.__context__
+
+
+def _interrupted(subject: str, reason: str) -> Interrupted:
+    return Interrupted(f"{subject} broke off", details=(reason,))
+
+
+def _reason(exc: Exception) -> str:
+    return str(exc) or type(exc).__name__
+
+
+def _stated_length(response: httpx.Response) -> int | None:
+    text = response.headers.get("content-length", "")[:18]
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _url(response: httpx.Response) -> str:
+    return str(response.request.url)
+
+
+def _headers(response: httpx.Response) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
