@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ settings.load_profile("bundler")
 
 #: Variables by which a developer's machine would reach into a test.
 _FOREIGN = ("BUNDLER_", "PIP_", "UV_")
-_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+_HOMES = ("HOME", "USERPROFILE", "LOCALAPPDATA", "APPDATA")
+_LOOPBACK = "127.0.0.1,localhost,::1"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,24 +37,34 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.usefixtures("real_index"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def isolated_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No setting of bundler, pip or uv on this machine reaches a test or a fixture of any scope."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(_FOREIGN) and name != "PIP_CERT"]:
+            patch.delenv(name)
+        patch.setenv("PIP_CONFIG_FILE", os.devnull)
+        patch.setenv("PIP_DISABLE_PIP_VERSION_CHECK", "1")
+        patch.setenv("UV_NO_CONFIG", "1")
+        for name in ("NO_PROXY", "no_proxy"):
+            patch.setenv(name, ",".join(filter(None, (os.environ.get(name), _LOOPBACK))))
+        _live_in(tmp_path_factory.mktemp("home"), patch)
+        yield
+
+
 @pytest.fixture(autouse=True)
-def isolated_environment(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A home of the test's own, so that neither the real cache nor anybody's configuration is touched. Gives it."""
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home of the test's own, with the default cache in it."""
     home = tmp_path_factory.mktemp("home")
-    proxies = () if request.node.get_closest_marker("real_index") else _PROXIES
-    for name in list(os.environ):
-        if (name.startswith(_FOREIGN) and name != "PIP_CERT") or name.lower() in proxies:
-            monkeypatch.delenv(name)
-    for name in ("HOME", "USERPROFILE", "LOCALAPPDATA", "APPDATA"):
-        monkeypatch.setenv(name, str(home))
-    for name in ("CACHE", "CONFIG", "DATA", "STATE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_DISABLE_PIP_VERSION_CHECK", "1")
-    monkeypatch.setenv("UV_NO_CONFIG", "1")
+    _live_in(home, monkeypatch)
     return home
+
+
+def _live_in(home: Path, patch: pytest.MonkeyPatch) -> None:
+    for name in _HOMES:
+        patch.setenv(name, str(home))
+    for name in ("CACHE", "CONFIG", "DATA", "STATE"):
+        patch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
 
 
 @pytest.fixture

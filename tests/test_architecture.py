@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -61,3 +62,19 @@ def _names_taken_from_bundler(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "bundler":
             yield from (alias.name for alias in node.names)
+
+
+def test_the_map_in_architecture_md_names_every_module_and_no_other() -> None:
+    modules = {path.relative_to(ROOT).as_posix() for path in SOURCES}
+    packages = {name for name in modules if name.endswith("/__init__.py")}
+    assert sorted(_modules_on_the_map()) == sorted(modules - packages)
+
+
+def _modules_on_the_map() -> Iterator[str]:
+    package = ""
+    for line in (ROOT.parent / "ARCHITECTURE.md").read_text(encoding="utf-8").splitlines():
+        if match := re.match(r"(│   |    )?[├└]── (\S+)", line):
+            nested, name = match.groups()
+            package = package if nested else (name if name.endswith("/") else "")
+            if name.endswith(".py"):
+                yield package + name
