@@ -11,6 +11,7 @@ by a power loss is dropped and fetched again.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
@@ -61,7 +62,8 @@ def publish_directory(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """Give a directory to fill; when the block ends well, it stands under `path`.
 
     `path` may be absent or an empty directory; with `replace` also a full one, which is then moved aside, and removed
-    once the new one is in its place. The files inside are the caller's to fsync. When the block raises, nothing stays.
+    once the new one is in its place; a file or a link is never replaced. The files inside are the caller's to fsync.
+    When the block raises, nothing stays.
 
     Raises:
         EnvironmentProblem: the file system refused.
@@ -96,11 +98,13 @@ def _put_in_place(temporary: Path, path: Path, *, replace: bool) -> None:
             path.rmdir()  # POSIX renames over an empty directory, Windows doesn't
         os.rename(temporary, path)
         return
+    if path.is_symlink() or not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     aside = temporary_sibling(path)
     os.rename(path, aside)
     try:
         os.rename(temporary, path)
-    except OSError:
+    except BaseException:  # an interrupt too: the former directory must not stay away
         os.rename(aside, path)
         raise
     shutil.rmtree(aside, ignore_errors=True)

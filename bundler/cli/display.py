@@ -24,6 +24,9 @@ __all__ = ["Display", "human_size"]
 
 Color = Literal["auto", "always", "never"]
 
+#: Columns whose cells are set to the right.
+_NUMBERS = ("files", "size")
+
 
 def human_size(count: int) -> str:
     """Bytes for people, in powers of 1000, as PyPI and disks state them."""
@@ -54,20 +57,14 @@ class Display:
             click.echo(line)
 
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Print rows under headings, in columns; plain text when standard output is no terminal."""
-        from rich.table import Table
-
-        table = Table(box=None, header_style="bold", pad_edge=False)
-        for heading in headings:
-            table.add_column(
-                heading, no_wrap=True, justify="right" if heading in ("size", "bytes", "files") else "left"
-            )
-        for row in rows:
-            table.add_row(*row)
-        console = self._console(stderr=False)
-        if not console.is_terminal:
-            console.width = 10_000  # a log or a pipe gets whole lines
-        console.print(table)
+        """Print rows under headings, in columns as wide as their widest cell."""
+        lines = [headings, *rows]
+        widths = [max(len(line[place]) for line in lines) for place in range(len(headings))]
+        numbers = [heading in _NUMBERS for heading in headings]
+        for line in lines:
+            cells = zip(line, widths, numbers, strict=True)
+            text = "  ".join(cell.rjust(width) if number else cell.ljust(width) for cell, width, number in cells)
+            click.echo(text.rstrip())
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
@@ -79,10 +76,10 @@ class Display:
         else:
             from bundler.cli.live import LiveProgress
 
-            with LiveProgress(self._console(stderr=True), details=self.verbose > 0) as live:
+            with LiveProgress(self._console(), details=self.verbose > 0) as live:
                 yield live
 
-    def _console(self, *, stderr: bool) -> Console:
+    def _console(self) -> Console:
         from rich.console import Console
 
         settings: dict[Color, dict[str, Any]] = {
@@ -90,7 +87,7 @@ class Display:
             "never": {"no_color": True, "color_system": None},
             "auto": {},
         }
-        return Console(stderr=stderr, highlight=False, markup=False, **settings[self.color])
+        return Console(stderr=True, highlight=False, markup=False, **settings[self.color])
 
 
 class _Lines:

@@ -31,6 +31,7 @@ from bundler.operations.documents import describe_bundle
 from bundler.operations.progress import Progress
 from bundler.publication import publish_file
 from bundler.requirements.model import RequirementSet
+from bundler.resolution.candidates import likely_file
 from bundler.resolution.provider import Budget
 from bundler.resolution.resolver import Resolution, Selection, resolve, unite
 from bundler.resolution.source import Source
@@ -90,7 +91,7 @@ def build_bundle(request: BuildRequest, progress: Progress) -> BuildSummary:
     with (
         opened_cache(request.cache_dir, no_cache=request.no_cache, progress=progress) as store,
         Transport(locations=[location]) as transport,
-        IndexClient(location, transport=transport, store=store) as client,
+        IndexClient(location, transport=transport, store=store, choose=likely_file) as client,
     ):
         gathering = _Gathering(request, client, transport, store, progress)
         selection = gathering.selection()
@@ -167,8 +168,8 @@ class _Gathering:
     def _fetch(self, files: Sequence[ProjectFile]) -> dict[str, str]:
         """Download what isn't checked yet, and say which files aren't what they claim to be."""
         missing = [file for file in files if file.filename not in self.sizes]
-        known = [self._client.size(file) for file in missing]
-        total = None if None in known else sum(size for size in known if size is not None)
+        known = {file.filename: file.size or self._client.sizes.get(file.filename, 0) for file in missing}
+        total = sum(known.values()) if all(known.values()) else None
         self._progress.begin("downloading", total_bytes=total, total_files=len(missing))
         checks: dict[str, Future[int]] = {}
         with ThreadPoolExecutor(_CHECKERS, thread_name_prefix="check") as checkers:
@@ -181,6 +182,7 @@ class _Gathering:
                 missing,
                 transport=self._transport,
                 blobs=self._store.blobs,
+                sizes=known,
                 on_bytes=lambda count: self._progress.advance(nbytes=count),
                 on_file=arrived,
             )
@@ -206,6 +208,7 @@ class _Gathering:
             if isinstance(distribution, Wheel):
                 metadata = check_wheel(stream, distribution)
                 if Digest.sha256(metadata) != self._client.metadata_digest_used(file):
+                    self._client.distrust(file)
                     raise UnusableFile(f"{file.filename}: its METADATA isn't what the index gave for it")
             return stream.seek(0, os.SEEK_END)
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from bundler import __version__
 from bundler.bundle.manifest import Artifact, Document, Manifest, Pin
-from bundler.bundle.writer import EXPAND_NAME, expand_program
+from bundler.bundle.writer import EXPANDER_NAME, expander_program
 from bundler.digests import Digest
 from bundler.distributions import Wheel
 from bundler.requirements.locks import LockedPackage, document_names, write_pylock, write_requirements
@@ -23,7 +23,7 @@ def describe_bundle(
     wanted: RequirementSet, selection: Selection, sizes: Mapping[str, int]
 ) -> tuple[Manifest, dict[str, bytes]]:
     """The manifest of a selection, and the documents it names; `sizes` are the files' bytes by file name."""
-    documents = {EXPAND_NAME: expand_program(), **_locks(selection.resolutions, sizes)}
+    documents = {EXPANDER_NAME: expander_program(), **_locks(selection.resolutions, sizes)}
     manifest = Manifest(
         producer_name=PRODUCER,
         producer_version=__version__,
@@ -50,13 +50,13 @@ def describe_bundle(
 
 
 def _locks(resolutions: Sequence[Resolution], sizes: Mapping[str, int]) -> dict[str, bytes]:
-    names = document_names([resolution.target for resolution in resolutions])
+    names = document_names([resolution.target.name for resolution in resolutions])
     requirements: dict[str, bytes] = {}
     pylocks: dict[str, bytes] = {}
     for (requirements_name, pylock_name), resolution in zip(names, resolutions, strict=True):
         packages = _locked(resolution, sizes)
         requirements[requirements_name] = write_requirements(packages, header=_header(resolution))
-        pylocks[pylock_name] = write_pylock(packages, resolution.target, created_by=PRODUCER)
+        pylocks[pylock_name] = write_pylock(packages, dict(resolution.target.environment), created_by=PRODUCER)
     return requirements | pylocks
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def read_targets(pythons: Sequence[str], platforms: Sequence[str], files: Sequen
     Raises:
         UsageError: an unknown name, a file that can't be read, or two targets with one name.
     """
-    described = tuple(read_description(_read(path).decode("utf-8", "replace"), str(path)) for path in files)
+    described = tuple(read_description(_decode(_read(path)), str(path)) for path in files)
     named = targets_for(pythons, platforms) if pythons or platforms or not described else ()
     targets = (*named, *described)
     names = [target.name for target in targets]
@@ -48,6 +49,11 @@ def read_targets(pythons: Sequence[str], platforms: Sequence[str], files: Sequen
         if names.count(name) > 1:
             raise UsageError(f"two targets are named {name}", hint='change "name" in one of the files')
     return targets
+
+
+def _decode(data: bytes) -> str:
+    """JSON as text; PowerShell's `>` writes UTF-16."""
+    return data.decode(json.detect_encoding(data), "replace")
 
 
 def _open_file(written: str, within: str | None) -> tuple[str, bytes]:

@@ -10,7 +10,7 @@ since a lock is for one target, which `environments` pins.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -23,7 +23,6 @@ from packaging.version import Version
 
 from bundler.digests import Digest
 from bundler.errors import UsageError
-from bundler.targets.model import Target
 
 __all__ = ["LockedPackage", "document_names", "write_pylock", "write_requirements"]
 
@@ -47,15 +46,15 @@ class LockedPackage:
     requires: tuple[str, ...]
 
 
-def write_pylock(packages: Sequence[LockedPackage], target: Target, *, created_by: str) -> bytes:
-    """Write the pylock.toml of one target; its files are expected beside it (PEP 751).
+def write_pylock(packages: Sequence[LockedPackage], environment: Mapping[str, str], *, created_by: str) -> bytes:
+    """Write the pylock.toml of one target, by its marker environment; its files are expected beside it (PEP 751).
 
     Raises:
         packaging.pylock.PylockValidationError: packages that contradict themselves, a fault of the caller.
     """
     lock = Pylock(
         lock_version=Version("1.0"),
-        environments=[_environment(target)],
+        environments=[_marker(environment)],
         created_by=created_by,
         packages=[_package(package) for package in _sorted(packages)],
     )
@@ -72,19 +71,19 @@ def write_requirements(packages: Sequence[LockedPackage], *, header: str) -> byt
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def document_names(targets: Sequence[Target]) -> tuple[tuple[str, str], ...]:
-    """The names of the requirements file and the pylock file of each target, in the order of the targets.
+def document_names(targets: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The names of the requirements file and the pylock file of each target, by the targets' names.
 
     Raises:
         UsageError: two targets whose names differ too little for that.
     """
     if len(targets) == 1:
         return (("requirements.txt", "pylock.toml"),)
-    parts = [target.name.replace(".", "_") for target in targets]  # PEP 751: no dot between pylock. and .toml
+    parts = [name.replace(".", "_") for name in targets]  # PEP 751: no dot between pylock. and .toml
     folded = [part.casefold() for part in parts]
-    for target, part in zip(targets, folded, strict=True):
+    for name, part in zip(targets, folded, strict=True):
         if folded.count(part) > 1:
-            raise UsageError(f"the target name {target.name} is too much like another's", hint="rename one of them")
+            raise UsageError(f"the target name {name} is too much like another's", hint="rename one of them")
     return tuple((f"requirements.{part}.txt", f"pylock.{part}.toml") for part in parts)
 
 
@@ -92,9 +91,8 @@ def _sorted(packages: Sequence[LockedPackage]) -> list[LockedPackage]:
     return sorted(packages, key=lambda package: package.name)
 
 
-def _environment(target: Target) -> Marker:
-    values = dict(target.environment)
-    return Marker(" and ".join(f'{variable} == "{values[variable]}"' for variable in _PINNED))
+def _marker(environment: Mapping[str, str]) -> Marker:
+    return Marker(" and ".join(f'{variable} == "{environment[variable]}"' for variable in _PINNED))
 
 
 def _package(package: LockedPackage) -> Package:

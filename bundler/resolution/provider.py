@@ -116,7 +116,9 @@ class Provider(AbstractProvider["Want", Candidate, Key]):
         self._deadline = budget.clock() + budget.seconds
         self._shelves: dict[str, _Shelf | None] = {}
         self._settled: dict[tuple[str, Version], tuple[Offer, CoreMetadata] | str] = {}
-        self._wants: dict[Key, int] = {}
+        self._asked: dict[tuple[str, str | None, Version], tuple[Want, ...]] = {}
+        #: In which order keys came up.
+        self._order: dict[Key, int] = {}
         #: Files whose metadata turned out unusable, by project.
         self.unusable: dict[str, list[Rejection]] = {}
         #: Extras asked for that a version doesn't have.
@@ -149,7 +151,7 @@ class Provider(AbstractProvider["Want", Candidate, Key]):
             not any(identifier == asked.requirement.key for asked in backtrack_causes),
             not any(_is_pin(specifier) for specifier in specifiers),
             not any(len(specifier) for specifier in specifiers),
-            self._wants.setdefault(identifier, len(self._wants)),
+            self._order.setdefault(identifier, len(self._order)),
         )
 
     def find_matches(
@@ -160,7 +162,7 @@ class Provider(AbstractProvider["Want", Candidate, Key]):
     ) -> Callable[[], Iterator[Candidate]]:
         """Candidates that meet every requirement on the key, best first, read as far as resolvelib looks."""
         wants = tuple(requirements[identifier])
-        self._wants.setdefault(identifier, len(self._wants))
+        self._order.setdefault(identifier, len(self._order))
         excluded = {candidate.version for candidate in incompatibilities[identifier]}
         return lambda: (c for c in self.candidates(identifier, wants) if c.version not in excluded)
 
@@ -173,16 +175,20 @@ class Provider(AbstractProvider["Want", Candidate, Key]):
         return requirement.specifiers.contains(candidate.version, prereleases=True)
 
     def get_dependencies(self, candidate: Candidate) -> Iterator[Want]:
-        """What a candidate asks for; the first that can't be met ends the reading."""
+        """What a candidate asks for; of an extra its project first, so that metadata is read only for its version."""
         if self._clock() > self._deadline:
             raise BudgetSpent
         if candidate.extra is not None:
             yield _exactly(candidate)
+        key = (candidate.name, candidate.extra, candidate.version)
+        if key not in self._asked:
+            self._asked[key] = tuple(self._wants_of_metadata(candidate))
+        yield from self._asked[key]
+
+    def _wants_of_metadata(self, candidate: Candidate) -> Iterator[Want]:
         settled = self.settle(candidate)
         if isinstance(settled, str):
-            yield Want(
-                key=(candidate.name, "!"), specifiers=SpecifierSet(), text=candidate.name, impossible=settled
-            )  # "!" is no extra's name, so this key has no candidates
+            yield _impossible(candidate.name, settled, text=candidate.name)
             return
         dependencies = tuple(self._dependencies(candidate, settled[1]))
         self._source.anticipate(dependencies, self._target)
@@ -298,16 +304,16 @@ def wants_of(requirement: Requirement, declared: DeclaredRequirement | None = No
     name = canonicalize_name(requirement.name)
     origin = declared.origin if declared else None
     if requirement.url is not None:
-        yield Want(
-            key=(name, "!"),
-            specifiers=SpecifierSet(),
-            text=str(requirement),
-            origin=origin,
-            impossible=f"{requirement.name} is required from a URL, which an index can't answer",
-        )
+        reason = f"{requirement.name} is required from a URL, which an index can't answer"
+        yield _impossible(name, reason, text=str(requirement), origin=origin)
         return
     for extra in (None, *sorted(canonicalize_name(extra) for extra in requirement.extras)):
         yield Want(key=(name, extra), specifiers=requirement.specifier, text=str(requirement), origin=origin)
+
+
+def _impossible(name: str, reason: str, *, text: str, origin: Origin | None = None) -> Want:
+    """A want that nothing meets; "!" is no extra's name, so its key has no candidates."""
+    return Want(key=(name, "!"), specifiers=SpecifierSet(), text=text, origin=origin, impossible=reason)
 
 
 def _exactly(candidate: Candidate) -> Want:

@@ -13,8 +13,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
-from resolvelib import ResolutionImpossible, ResolutionTooDeep, Resolver
-from resolvelib.resolvers import Result
+from resolvelib import ResolutionImpossible, ResolutionTooDeep
+from resolvelib.resolvers import Criterion
+from resolvelib.resolvers import Resolution as Search
 
 from bundler.digests import Digest
 from bundler.distributions import Distribution
@@ -97,15 +98,16 @@ def resolve(wanted: RequirementSet, target: Target, source: Source, *, budget: B
     source.anticipate([item.requirement for item in declared], target)
     reporter = Reporter()
     try:
-        result = Resolver(provider, reporter).resolve(roots, max_rounds=budget.rounds)
+        state = Search(provider, reporter).resolve(roots, max_rounds=budget.rounds)
     except ResolutionImpossible as exc:
         raise explain(exc.causes, provider, target, limits) from exc
-    except (ResolutionTooDeep, BudgetSpent, RecursionError) as exc:
+    except (ResolutionTooDeep, BudgetSpent) as exc:
         raise _exhausted(reporter, target) from exc
+    mapping = _reached(state.mapping, roots, provider)
     return Resolution(
         target=target,
-        pins=tuple(_pins(result, provider, target)),
-        passed_over=tuple(_passed_over(result, provider)),
+        pins=tuple(_pins(mapping, provider, target)),
+        passed_over=tuple(_passed_over(mapping, state.criteria, provider)),
         warnings=tuple(
             f"{name} {version} has no extra {extra!r}" for name, version, extra in sorted(provider.unknown_extras)
         ),
@@ -155,12 +157,28 @@ def _hashes(declared: Iterable[DeclaredRequirement]) -> Mapping[str, frozenset[D
     return merged
 
 
-def _pins(result: Result[Want, Candidate, Key], provider: Provider, target: Target) -> Iterator[Pin]:
+def _reached(mapping: Mapping[Key, Candidate], roots: Iterable[Want], provider: Provider) -> Mapping[Key, Candidate]:
+    """The pins that the roots lead to; backtracking leaves others behind.
+
+    resolvelib's own Resolver does this as well, but recurses without end where parents require each other
+    (`_has_route_to_root` in 1.2.1), so its search is used without it.
+    """
+    reached: dict[Key, Candidate] = {}
+    waiting = [want.key for want in roots]
+    while waiting:
+        key = waiting.pop()
+        if key not in reached:
+            reached[key] = mapping[key]
+            waiting += [want.key for want in provider.get_dependencies(mapping[key])]
+    return reached
+
+
+def _pins(mapping: Mapping[Key, Candidate], provider: Provider, target: Target) -> Iterator[Pin]:
     extras: dict[str, list[str]] = {}
-    for name, extra in result.mapping:
+    for name, extra in mapping:
         extras.setdefault(name, []).extend([extra] if extra is not None else [])
     for name in sorted(extras):
-        settled = provider.settle(result.mapping[(name, None)])
+        settled = provider.settle(mapping[(name, None)])
         if isinstance(settled, str):  # resolvelib pins only what get_dependencies could settle
             raise ResolutionError(f"{name} can't be used: {settled}")
         offer, metadata = settled
@@ -180,13 +198,15 @@ def _active(requirement: Requirement, target: Target, extras: Iterable[str]) -> 
     return any(target.satisfies(requirement.marker, extra) for extra in extras)
 
 
-def _passed_over(result: Result[Want, Candidate, Key], provider: Provider) -> Iterator[PassedOver]:
-    for name, extra in sorted(key for key in result.mapping if key[1] is None):
-        chosen = result.mapping[(name, extra)].version
+def _passed_over(
+    mapping: Mapping[Key, Candidate], criteria: Mapping[Key, Criterion[Want, Candidate]], provider: Provider
+) -> Iterator[PassedOver]:
+    for name in sorted(name for name, extra in mapping if extra is None):
+        chosen = mapping[(name, None)].version
         shelf = provider.shelf(name)
         if shelf is None:
             continue
-        wants = tuple(result.criteria[(name, extra)].iter_requirement())
+        wants = tuple(criteria[(name, None)].iter_requirement())
         for release, last_resort in provider.allowed(shelf, wants):
             if last_resort or release.version <= chosen:
                 break

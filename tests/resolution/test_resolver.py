@@ -73,6 +73,13 @@ def test_a_self_referencing_extra_and_a_cycle_end() -> None:
     assert pins(source, "a[all]") == {"a": "1.0", "b": "1.0"}
 
 
+def test_parents_that_require_each_other_left_by_backtracking_end() -> None:
+    source = wheels(
+        "a-3", "a-2 c>=2 b<2", "a-1", "b-3 b c!=2", "b-2 b", "b-1 a c", "c-3 b==3 c==1", "c-1"
+    )  # resolvelib 1.2.1 recurses without end on this
+    assert pins(source, "c") == {"c": "1"}
+
+
 def test_an_unknown_extra_is_a_warning() -> None:
     found = resolution(wheels("a-1.0"), "a[nothing]")
     assert found.warnings == ("a 1.0 has no extra 'nothing'",)

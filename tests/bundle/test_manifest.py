@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bundler.bundle.expander import is_safe_name
+from bundler.bundle.manifest import Manifest
+from bundler.errors import BundleFormatError
+from tests.bundle.samples import artifact, document, manifest_of, pin, target
+
+DEMO = replace(
+    manifest_of({"requirements.txt": b"demo==1.0\n"}, {"a-1.0.tar.gz": b"a", "b-1.0-py3-none-any.whl": b"b"}),
+    pins=(pin("a", "a-1.0.tar.gz", ("b",)), pin("b", "b-1.0-py3-none-any.whl")),
+)
+
+
+def edited(change: Callable[[dict[str, Any]], object]) -> bytes:
+    fields = json.loads(DEMO.encode())
+    change(fields)
+    return canonical(fields)
+
+
+def canonical(fields: object) -> bytes:
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return f"{text}\n".encode()
+
+
+def refusal(data: bytes) -> str:
+    with pytest.raises(BundleFormatError) as caught:
+        Manifest.decode(data)
+    return caught.value.message
+
+
+def test_decoding_gives_back_what_was_encoded() -> None:
+    assert Manifest.decode(DEMO.encode()) == DEMO
+
+
+def test_the_bytes_are_canonical_json_with_a_final_newline() -> None:
+    assert DEMO.encode() == canonical(json.loads(DEMO.encode()))
+
+
+def test_the_identity_is_the_sha256_of_the_bytes() -> None:
+    assert str(DEMO.identity).startswith("sha256:")
+    assert DEMO.identity != replace(DEMO, requirements=("other",)).identity
+
+
+_names = st.from_regex(r"[A-Za-z0-9_+!][A-Za-z0-9._+!-]{0,254}", fullmatch=True).filter(
+    lambda name: is_safe_name(name) and name.lower() not in ("bundle.json", "requirements.txt")
+)
+
+
+@given(
+    names=st.lists(_names, max_size=6, unique_by=str.lower),
+    requirements=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), max_size=3),
+    size=st.integers(0, 1 << 40),
+)
+def test_every_manifest_with_safe_names_survives_the_round_trip(
+    names: list[str], requirements: list[str], size: int
+) -> None:
+    artifacts = tuple(replace(artifact(name, b""), size=size) for name in sorted(names))
+    manifest = replace(DEMO, requirements=tuple(requirements), pins=(), artifacts=artifacts)
+    assert Manifest.decode(manifest.encode()) == manifest
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"format":1}\n'])
+def test_what_is_no_manifest_is_refused(data: bytes) -> None:
+    assert "can't be read" in refusal(data)
+
+
+@pytest.mark.parametrize("found", [0, 2, 99])
+def test_another_format_is_refused_by_its_number(found: int) -> None:
+    assert refusal(edited(lambda fields: fields.update(format=found, novelty={}))) == (
+        f"the bundle is of format {found}, this bundler reads 1"
+    )
+
+
+def test_a_newer_format_asks_for_a_newer_bundler() -> None:
+    with pytest.raises(BundleFormatError) as caught:
+        Manifest.decode(b'{"format":2}\n')
+    assert caught.value.hint == "upgrade bundler"
+
+
+def test_an_unknown_way_of_storing_is_refused() -> None:
+    assert "stored as 'recipe'" in refusal(edited(lambda fields: fields["artifacts"][0].update(stored="recipe")))
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        lambda data: data[:-1],
+        lambda data: data + b"\n",
+        lambda data: data.replace(b'":', b'": ', 1),
+        lambda data: data.replace(b'"format":1', b'"format":1,"format":1'),
+        lambda data: data.replace(b'"demo"', b'"d\\u0065mo"'),
+    ],
+    ids=["no newline", "two newlines", "a space", "a key twice", "an escape"],
+)
+def test_another_spelling_of_the_same_is_refused(spelling: Callable[[bytes], bytes]) -> None:
+    assert "canonical" in refusal(spelling(DEMO.encode()))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        "../a",
+        "/a",
+        "a/b",
+        "a\\b",
+        "C:a",
+        "a\0",
+        "a\n",
+        "-a",
+        ".a",
+        "a" * 256,
+        "ä",
+        "nul.whl",
+        "CON",
+        "a.",
+    ],
+)
+def test_an_unsafe_file_name_is_refused(name: str) -> None:
+    assert "unsafe file name" in refusal(edited(lambda fields: fields["documents"][0].update(filename=name)))
+
+
+@pytest.mark.parametrize("name", ["bundle.json", "Bundle.JSON", "a-1.0.tar.gz", "A-1.0.tar.gz"])
+def test_two_files_of_one_name_are_refused_in_any_case(name: str) -> None:
+    assert "twice" in refusal(edited(lambda fields: fields["documents"][0].update(filename=name)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda fields: fields["artifacts"][0].update(size=-1),
+        lambda fields: fields["artifacts"][0].update(size=1 << 41),
+        lambda fields: fields["artifacts"][0].update(size=1.0),
+        lambda fields: fields["artifacts"][0].update(size=True),
+        lambda fields: fields["artifacts"][0].update(size="1"),
+        lambda fields: fields["artifacts"][0].update(sha256="0" * 63),
+        lambda fields: fields["artifacts"][0].update(sha256="A" * 64),
+        lambda fields: fields["artifacts"][0].update(sha256="0" * 64 + "\n"),
+        lambda fields: fields["artifacts"][0].update(mode=0o4755),
+        lambda fields: fields.update(novelty=1),
+        lambda fields: fields.pop("pins"),
+        lambda fields: fields["targets"][0].pop("environment"),
+        lambda fields: fields["targets"][0].update(name="../a"),
+    ],
+)
+def test_a_field_out_of_its_bounds_is_refused(change: Callable[[dict[str, Any]], object]) -> None:
+    assert "can't be read" in refusal(edited(change))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda fields: fields["artifacts"].reverse(), "artifacts aren't in their order"),
+        (lambda fields: fields["pins"].reverse(), "pins aren't in their order"),
+        (lambda fields: fields["pins"].append(fields["pins"][1]), "pins aren't in their order"),
+        (lambda fields: fields["pins"][0].update(requires=["b", "b"]), "requirements of a aren't in their order"),
+        (lambda fields: fields["pins"][0].update(artifact="c.whl"), "isn't in the bundle"),
+        (lambda fields: fields["pins"][0].update(target="elsewhere"), "isn't in the bundle"),
+        (lambda fields: fields["pins"][0].update(requires=["c"]), "isn't in the bundle"),
+        (lambda fields: fields["pins"][0].update(name="A_b"), "isn't a name and a version"),
+        (lambda fields: fields["pins"][0].update(version="\x1b[2J"), "isn't a name and a version"),
+        (lambda fields: fields["artifacts"][0].update(targets=["elsewhere"]), "isn't in the bundle"),
+        (lambda fields: fields["artifacts"][0].update(targets=[]), "isn't in the bundle"),
+        (lambda fields: fields["artifacts"][0].update(targets=["cp312-linux-x86_64"] * 2), "aren't in their order"),
+        (lambda fields: fields["targets"].append(fields["targets"][0]), "a target twice"),
+    ],
+)
+def test_a_reference_that_leads_nowhere_is_refused(change: Callable[[dict[str, Any]], object], words: str) -> None:
+    assert words in refusal(edited(change))
+
+
+def test_files_come_in_the_order_of_the_tar() -> None:
+    files = [file.filename for file in DEMO.files]
+    assert files == ["requirements.txt", "a-1.0.tar.gz", "b-1.0-py3-none-any.whl"]
+
+
+def test_targets_keep_their_order_and_artifacts_follow_it() -> None:
+    both = ("cp313-linux-x86_64", "cp312-linux-x86_64")
+    manifest = replace(
+        DEMO, targets=tuple(target(name) for name in both), pins=(), artifacts=(artifact("a-1.0.tar.gz", b"", both),)
+    )
+    assert Manifest.decode(manifest.encode()) == manifest
+    wrong = replace(manifest, artifacts=(artifact("a-1.0.tar.gz", b"", both[::-1]),))
+    assert "aren't in their order" in refusal(wrong.encode())
+
+
+def test_a_document_may_be_empty() -> None:
+    manifest = replace(DEMO, documents=(document("empty.txt", b""),))
+    assert Manifest.decode(manifest.encode()).documents[0].size == 0
