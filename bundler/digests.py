@@ -1,7 +1,7 @@
 """Digests: a hash algorithm's name and a lower-case hexadecimal value.
 
 Everything bundler stores is named and checked by SHA-256; other algorithms are carried only because indexes and
-requirement files state them. Time and memory: streams are read in 1 MiB pieces.
+requirement files state them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass
 from typing import BinaryIO
 
-__all__ = ["STRONG_ALGORITHMS", "Digest", "HashingReader"]
+__all__ = ["STRONG_ALGORITHMS", "Digest"]
 
-PIECE = 1 << 20
+PIECE = 256 << 10  # larger ones cost page faults
 #: What pip accepts in --hash (pip._internal.utils.hashes.STRONG_HASHES), and in our order of preference.
 STRONG_ALGORITHMS = ("sha256", "sha384", "sha512")
 
@@ -58,24 +58,3 @@ class Digest:
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.hexdigest}"
-
-
-class HashingReader:
-    """A readable stream that hashes (SHA-256) and counts what passes through it."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._state = hashlib.sha256()
-        self.size = 0
-
-    def read(self, count: int = -1) -> bytes:
-        """Read up to `count` bytes, as a file does."""
-        data = self._stream.read(count)
-        self._state.update(data)
-        self.size += len(data)
-        return data
-
-    @property
-    def digest(self) -> Digest:
-        """The digest of all that has been read so far."""
-        return Digest("sha256", self._state.hexdigest())

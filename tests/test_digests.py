@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.digests import PIECE, STRONG_ALGORITHMS, Digest, HashingReader
+from bundler.digests import PIECE, STRONG_ALGORITHMS, Digest
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -51,19 +51,3 @@ def test_a_stream_is_hashed_from_where_it_stands() -> None:
 def test_what_is_written_is_read_back(data: bytes) -> None:
     digest = Digest.sha256(data)
     assert Digest.parse(str(digest)) == digest == Digest.of(io.BytesIO(data))
-
-
-@given(st.binary(), st.integers(min_value=1, max_value=50))
-def test_a_hashing_reader_counts_and_hashes_what_passes(data: bytes, step: int) -> None:
-    reader = HashingReader(io.BytesIO(data))
-    seen = b""
-    while piece := reader.read(step):
-        seen += piece
-        assert (reader.size, reader.digest) == (len(seen), Digest.sha256(seen))
-    assert seen == data
-
-
-def test_a_hashing_reader_reads_all_without_a_count() -> None:
-    reader = HashingReader(io.BytesIO(b"abc"))
-    assert reader.read() == b"abc"
-    assert reader.size == 3

@@ -31,7 +31,7 @@ from bundler.operations.documents import describe_bundle
 from bundler.operations.progress import Progress
 from bundler.publication import publish_file
 from bundler.requirements.model import RequirementSet
-from bundler.resolution.candidates import likely_file
+from bundler.resolution.candidates import Catalogue
 from bundler.resolution.provider import Budget
 from bundler.resolution.resolver import Resolution, Selection, resolve, unite
 from bundler.resolution.source import Source
@@ -88,12 +88,13 @@ def build_bundle(request: BuildRequest, progress: Progress) -> BuildSummary:
     """
     _check_output(request.output)
     location = IndexLocation.parse(request.index_url)
+    catalogue = Catalogue()
     with (
         opened_cache(request.cache_dir, no_cache=request.no_cache, progress=progress) as store,
         Transport(locations=[location]) as transport,
-        IndexClient(location, transport=transport, store=store, choose=likely_file) as client,
+        IndexClient(location, transport=transport, store=store, choose=catalogue.likely_file) as client,
     ):
-        gathering = _Gathering(request, client, transport, store, progress)
+        gathering = _Gathering(request, client, transport, store, catalogue, progress)
         selection = gathering.selection()
         manifest, documents = describe_bundle(request.wanted, selection, gathering.sizes)
         artifact_bytes = sum(artifact.size for artifact in manifest.artifacts)
@@ -136,12 +137,19 @@ class _Gathering:
     """Resolves and downloads until every file chosen has proved sound; each further round refuses at least one file."""
 
     def __init__(
-        self, request: BuildRequest, client: IndexClient, transport: Transport, store: Store, progress: Progress
+        self,
+        request: BuildRequest,
+        client: IndexClient,
+        transport: Transport,
+        store: Store,
+        catalogue: Catalogue,
+        progress: Progress,
     ) -> None:
         self._request = request
         self._client = client
         self._transport = transport
         self._store = store
+        self._catalogue = catalogue
         self._progress = progress
         self._source = _Sieve(client)
         #: Bytes of each file that is here and sound, by file name.
@@ -161,7 +169,7 @@ class _Gathering:
     def _resolution(self, target: Target) -> Resolution:
         self._progress.begin(f"resolving {target.name}")
         budget = Budget(clock=time.monotonic)
-        resolution = resolve(self._request.wanted, target, self._source, budget=budget)
+        resolution = resolve(self._request.wanted, target, self._source, budget=budget, catalogue=self._catalogue)
         self._progress.detail(f"{target.name}: {len(resolution.pins)} packages")
         return resolution
 

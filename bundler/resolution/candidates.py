@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -24,13 +23,13 @@ from bundler.targets.model import Target
 
 __all__ = [
     "Candidate",
+    "Catalogue",
     "Offer",
     "Reason",
     "Rejection",
     "Release",
     "allowed_releases",
     "evaluate_release",
-    "likely_file",
     "python_allowed",
     "releases_of",
 ]
@@ -88,7 +87,6 @@ class Candidate:
     offers: tuple[Offer, ...] = field(compare=False, repr=False)
 
 
-@lru_cache(maxsize=4096)
 def releases_of(page: ProjectPage) -> tuple[Release, ...]:
     """All versions that a page has wheels or sdists of, newest first; files without a PEP 440 version are left out."""
     entries: dict[str, list[int]] = {}
@@ -116,14 +114,16 @@ def allowed_releases(releases: Iterable[Release], specifiers: SpecifierSet) -> I
     """Releases within the specifiers, each with whether it is taken only for want of a final one (PEP 440).
 
     Final releases come first, newest first; pre-releases follow as a last resort, unless a specifier names one, in
-    which case all are in one order.
+    which case all are in one order. Reads no further than it is asked.
     """
-    matching = [r for r in releases if specifiers.contains(r.version, prereleases=True)]
+    allowed = specifiers.contains
     if specifiers.prereleases:
-        yield from ((release, False) for release in matching)
+        yield from ((r, False) for r in releases if allowed(r.version, prereleases=True))
         return
-    yield from ((release, False) for release in matching if not release.version.is_prerelease)
-    yield from ((release, True) for release in matching if release.version.is_prerelease)
+    releases = tuple(releases)
+    for last_resort in (False, True):
+        chosen = (r for r in releases if r.version.is_prerelease is last_resort)
+        yield from ((r, last_resort) for r in chosen if allowed(r.version, prereleases=True))
 
 
 def evaluate_release(
@@ -138,19 +138,28 @@ def evaluate_release(
     ranked: list[tuple[tuple[object, ...], Offer]] = []
     rejections: list[Rejection] = []
     for index in release.entries:
+        if _is_for_others(page.filenames[index], target):  # most files of most projects: not worth reading
+            rejections.append(_rejection(page.filenames[index], release, Reason.NO_TAG, ""))
+            continue
         try:
             file = page.read(index)
             distribution = _distribution(file, page)
         except UnusableFile as exc:
             rejections.append(_rejection(page.filenames[index], release, Reason.UNUSABLE, exc.message))
             continue
-        refusal = _refusal(file, distribution, target, allow_yanked=allow_yanked, hashes=hashes)
+        refusal = _refusal(file, target, allow_yanked=allow_yanked, hashes=hashes)
         if refusal is not None:
             rejections.append(_rejection(file.filename, release, *refusal))
         else:
             ranked.append((_rank(distribution, target), Offer(file=file, distribution=distribution)))
     ranked.sort(key=lambda pair: pair[0])
     return tuple(offer for _, offer in ranked), tuple(rejections)
+
+
+def _is_for_others(filename: str, target: Target) -> bool:
+    """Whether a wheel's tags, as far as its file name can be cut at its hyphens, exclude the target."""
+    parts = filename.rsplit("-", 3)
+    return filename.endswith(".whl") and len(parts) == 4 and target.rank_text("-".join(parts[1:])[:-4]) is None
 
 
 def _distribution(file: ProjectFile, page: ProjectPage) -> Distribution:
@@ -165,10 +174,8 @@ def _rejection(filename: str, release: Release, reason: Reason, detail: str) -> 
 
 
 def _refusal(
-    file: ProjectFile, distribution: Distribution, target: Target, *, allow_yanked: bool, hashes: frozenset[Digest]
+    file: ProjectFile, target: Target, *, allow_yanked: bool, hashes: frozenset[Digest]
 ) -> tuple[Reason, str] | None:
-    if isinstance(distribution, Wheel) and target.rank(distribution.tags) is None:
-        return Reason.NO_TAG, ""
     if file.requires_python and not python_allowed(file.requires_python, target):
         return Reason.REQUIRES_PYTHON, file.requires_python
     if file.yanked is not None and not allow_yanked:
@@ -197,13 +204,44 @@ def _descending(text: str) -> tuple[int, ...]:
     return (*(-ord(character) for character in text), 0)
 
 
-def likely_file(page: ProjectPage, requirements: Iterable[Requirement], target: Target) -> ProjectFile | None:
-    """The file that a resolution would look at first, as far as these requirements tell; for prefetching only."""
-    specifiers = SpecifierSet()
-    for requirement in requirements:
-        specifiers &= requirement.specifier
-    for release, _ in allowed_releases(releases_of(page), specifiers):
-        offers, _ = evaluate_release(page, release, target)
-        if offers:
-            return offers[0].file
-    return None
+class Catalogue:
+    """What has been found out about pages, for the resolver and whoever runs ahead of it: nothing is worked out twice.
+
+    Pages are told apart by URL and targets by name. Threads may share it; at worst two work out the same thing.
+    """
+
+    def __init__(self) -> None:
+        self._releases: dict[str, tuple[Release, ...]] = {}
+        self._evaluated: dict[object, tuple[tuple[Offer, ...], tuple[Rejection, ...]]] = {}
+
+    def releases(self, page: ProjectPage) -> tuple[Release, ...]:
+        """See `releases_of`."""
+        if page.url not in self._releases:
+            self._releases[page.url] = releases_of(page)
+        return self._releases[page.url]
+
+    def evaluate(
+        self,
+        page: ProjectPage,
+        release: Release,
+        target: Target,
+        *,
+        allow_yanked: bool = False,
+        hashes: frozenset[Digest] = frozenset(),
+    ) -> tuple[tuple[Offer, ...], tuple[Rejection, ...]]:
+        """See `evaluate_release`."""
+        key = (page.url, release.version, target.name, allow_yanked, hashes)
+        if key not in self._evaluated:
+            self._evaluated[key] = evaluate_release(page, release, target, allow_yanked=allow_yanked, hashes=hashes)
+        return self._evaluated[key]
+
+    def likely_file(self, page: ProjectPage, requirements: Iterable[Requirement], target: Target) -> ProjectFile | None:
+        """The file that a resolution would look at first, as far as these requirements tell; for prefetching only."""
+        specifiers = SpecifierSet()
+        for requirement in requirements:
+            specifiers &= requirement.specifier
+        for release, _ in allowed_releases(self.releases(page), specifiers):
+            offers, _ = self.evaluate(page, release, target)
+            if offers:
+                return offers[0].file
+        return None

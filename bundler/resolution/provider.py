@@ -10,9 +10,11 @@ here depends on the order in which the source answers.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -27,19 +29,20 @@ from bundler.errors import NotFound, UnusableFile
 from bundler.requirements.model import DeclaredRequirement, Origin
 from bundler.resolution.candidates import (
     Candidate,
+    Catalogue,
     Offer,
     Reason,
     Rejection,
     Release,
     allowed_releases,
-    evaluate_release,
-    releases_of,
 )
 from bundler.resolution.source import Source
 from bundler.simple.model import ProjectPage
 from bundler.targets.model import Target
 
 __all__ = ["Budget", "BudgetSpent", "Key", "Provider", "Reporter", "Want"]
+
+T = TypeVar("T")
 
 #: A project's normalized name, and one of its extras or None for the project itself.
 Key = tuple[str, str | None]
@@ -55,6 +58,8 @@ class Want:
     specifiers: SpecifierSet
     #: As written, for explanations.
     text: str
+    #: The specifiers as text, which is quicker to look up than they are.
+    bounds: str = ""
     origin: Origin | None = None
     #: The project itself, at exactly the version of its extra's candidate.
     exactly: Version | None = None
@@ -86,14 +91,30 @@ class Reporter(BaseReporter["Want", Candidate, Key]):
         self.pins[candidate.name] += 1
 
 
-@dataclass(slots=True)
 class _Shelf:
-    """A project's releases, and what has been found out about them for this target."""
+    """A project's page and releases; for each set of bounds those within it, read once and as far as needed."""
 
-    page: ProjectPage
-    releases: tuple[Release, ...]
-    evaluated: dict[tuple[Version, bool], tuple[tuple[Offer, ...], tuple[Rejection, ...]]] = field(default_factory=dict)
-    allowed: dict[tuple[str, ...], tuple[tuple[Release, bool], ...]] = field(default_factory=dict)
+    def __init__(self, page: ProjectPage, releases: tuple[Release, ...]) -> None:
+        self.page = page
+        self.releases = releases
+        self.allowed: dict[tuple[str, ...], _Remembered[tuple[Release, bool]]] = {}
+
+
+class _Remembered(Generic[T]):
+    """An iterator that can be gone through again and again, and is advanced no further than anybody has gone."""
+
+    def __init__(self, source: Iterator[T]) -> None:
+        self._source = source
+        self._seen: list[T] = []
+
+    def __iter__(self) -> Iterator[T]:
+        for place in itertools.count():
+            while place >= len(self._seen):
+                try:
+                    self._seen.append(next(self._source))
+                except StopIteration:
+                    return
+            yield self._seen[place]
 
 
 class Provider(AbstractProvider["Want", Candidate, Key]):
@@ -107,15 +128,18 @@ class Provider(AbstractProvider["Want", Candidate, Key]):
         constraints: Mapping[str, SpecifierSet],
         hashes: Mapping[str, frozenset[Digest]],
         budget: Budget,
+        catalogue: Catalogue,
     ) -> None:
         self._source = source
         self._target = target
         self._constraints = constraints
         self._hashes = hashes
+        self._catalogue = catalogue
         self._clock = budget.clock
         self._deadline = budget.clock() + budget.seconds
         self._shelves: dict[str, _Shelf | None] = {}
         self._settled: dict[tuple[str, Version], tuple[Offer, CoreMetadata] | str] = {}
+        self._within: dict[tuple[str, Version], bool] = {}
         self._asked: dict[tuple[str, str | None, Version], tuple[Want, ...]] = {}
         #: In which order keys came up.
         self._order: dict[Key, int] = {}
@@ -172,7 +196,10 @@ class Provider(AbstractProvider["Want", Candidate, Key]):
             return False
         if requirement.exactly is not None:
             return candidate.version == requirement.exactly
-        return requirement.specifiers.contains(candidate.version, prereleases=True)
+        key = (requirement.bounds, candidate.version)
+        if key not in self._within:  # resolvelib asks this for all pins in each round
+            self._within[key] = requirement.specifiers.contains(candidate.version, prereleases=True)
+        return self._within[key]
 
     def get_dependencies(self, candidate: Candidate) -> Iterator[Want]:
         """What a candidate asks for; of an extra its project first, so that metadata is read only for its version."""
@@ -225,18 +252,18 @@ class Provider(AbstractProvider["Want", Candidate, Key]):
         if name not in self._shelves:
             try:
                 page = self._source.page(name)
-                self._shelves[name] = _Shelf(page=page, releases=releases_of(page))
+                self._shelves[name] = _Shelf(page, self._catalogue.releases(page))
             except NotFound:
                 self._shelves[name] = None
         if self._shelves[name] is None and required:
             self._source.page(name)
         return self._shelves[name]
 
-    def allowed(self, shelf: _Shelf, wants: Sequence[Want]) -> tuple[tuple[Release, bool], ...]:
+    def allowed(self, shelf: _Shelf, wants: Sequence[Want]) -> Iterable[tuple[Release, bool]]:
         """The releases within all specifiers and the constraints, in the order of preference."""
         name = shelf.page.name
         exact = {want.exactly for want in wants if want.exactly is not None}
-        key = tuple(sorted({str(want.specifiers) for want in wants} | {f"==={version}" for version in exact}))
+        key = tuple(sorted({want.bounds for want in wants} | {f"==={version}" for version in exact}))
         if key not in shelf.allowed:
             specifiers = self._constraints.get(name, SpecifierSet())
             for want in wants:
@@ -244,20 +271,15 @@ class Provider(AbstractProvider["Want", Candidate, Key]):
             releases = [r for r in shelf.releases if all(r.version == version for version in exact)]
             if exact:  # the version was decided by the extra's candidate, pre-release or not
                 specifiers = SpecifierSet(str(specifiers), prereleases=True)
-            shelf.allowed[key] = tuple(allowed_releases(releases, specifiers))
+            shelf.allowed[key] = _Remembered(allowed_releases(releases, specifiers))
         return shelf.allowed[key]
 
     def evaluate(
         self, shelf: _Shelf, release: Release, *, allow_yanked: bool
     ) -> tuple[tuple[Offer, ...], tuple[Rejection, ...]]:
         """A release's offers and rejections for the target."""
-        key = (release.version, allow_yanked)
-        if key not in shelf.evaluated:
-            hashes = self._hashes.get(shelf.page.name, frozenset())
-            shelf.evaluated[key] = evaluate_release(
-                shelf.page, release, self._target, allow_yanked=allow_yanked, hashes=hashes
-            )
-        return shelf.evaluated[key]
+        hashes = self._hashes.get(shelf.page.name, frozenset())
+        return self._catalogue.evaluate(shelf.page, release, self._target, allow_yanked=allow_yanked, hashes=hashes)
 
     def may_be_yanked(self, name: str, wants: Iterable[Want]) -> bool:
         """PEP 592: whether something names an exact version, so that a yanked file of it may be taken."""
@@ -307,8 +329,9 @@ def wants_of(requirement: Requirement, declared: DeclaredRequirement | None = No
         reason = f"{requirement.name} is required from a URL, which an index can't answer"
         yield _impossible(name, reason, text=str(requirement), origin=origin)
         return
+    specifiers, text = requirement.specifier, str(requirement)
     for extra in (None, *sorted(canonicalize_name(extra) for extra in requirement.extras)):
-        yield Want(key=(name, extra), specifiers=requirement.specifier, text=str(requirement), origin=origin)
+        yield Want(key=(name, extra), specifiers=specifiers, bounds=str(specifiers), text=text, origin=origin)
 
 
 def _impossible(name: str, reason: str, *, text: str, origin: Origin | None = None) -> Want:

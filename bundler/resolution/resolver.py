@@ -21,7 +21,7 @@ from bundler.digests import Digest
 from bundler.distributions import Distribution
 from bundler.errors import IntegrityError, ResolutionError
 from bundler.requirements.model import DeclaredRequirement, RequirementSet
-from bundler.resolution.candidates import Candidate, Reason
+from bundler.resolution.candidates import Candidate, Catalogue, Reason
 from bundler.resolution.explain import explain
 from bundler.resolution.provider import Budget, BudgetSpent, Key, Provider, Reporter, Want, wants_of
 from bundler.resolution.source import Source
@@ -82,8 +82,12 @@ class Selection:
     files: tuple[SelectedFile, ...]
 
 
-def resolve(wanted: RequirementSet, target: Target, source: Source, *, budget: Budget) -> Resolution:
+def resolve(
+    wanted: RequirementSet, target: Target, source: Source, *, budget: Budget, catalogue: Catalogue | None = None
+) -> Resolution:
     """Find the newest versions that satisfy the requirements together on the target.
+
+    A `catalogue` may be shared by the targets of one run, and by whoever runs ahead of the resolver.
 
     Raises:
         ResolutionError: there are none, or the budget is spent; the details say why.
@@ -92,7 +96,12 @@ def resolve(wanted: RequirementSet, target: Target, source: Source, *, budget: B
     declared = [d for d in wanted.requirements if target.satisfies(d.requirement.marker)]
     limits = [d for d in wanted.constraints if target.satisfies(d.requirement.marker)]
     provider = Provider(
-        source, target, constraints=_constraints(limits), hashes=_hashes([*declared, *limits]), budget=budget
+        source,
+        target,
+        constraints=_constraints(limits),
+        hashes=_hashes([*declared, *limits]),
+        budget=budget,
+        catalogue=catalogue or Catalogue(),
     )
     roots = [want for item in declared for want in wants_of(item.requirement, item)]
     source.anticipate([item.requirement for item in declared], target)

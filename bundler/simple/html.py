@@ -175,7 +175,8 @@ def _unescape(text: str) -> str:
 
 def _filename(href: str) -> str:
     path = href.partition("#")[0].partition("?")[0].strip(_SPACE)
-    return unquote(path.rpartition("/")[2])
+    name = path.rpartition("/")[2]
+    return unquote(name) if "%" in name else name
 
 
 def _base(stated: str | None, url: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from packaging.markers import Marker
-from packaging.tags import Tag
+from packaging.tags import InvalidTag, Tag, TooManyTagsError, parse_tag
 from packaging.version import Version
 
 __all__ = ["MARKER_VARIABLES", "Target"]
@@ -40,6 +40,7 @@ class Target:
     environment: tuple[tuple[str, str], ...]
     tags: tuple[Tag, ...]
     _ranks: Mapping[Tag, int] = field(init=False, repr=False, compare=False)
+    _texts: dict[str, int | None] = field(init=False, repr=False, compare=False)
     _markers: dict[tuple[str, str], bool] = field(init=False, repr=False, compare=False)
     #: The full version, which Requires-Python is held against.
     python_version: Version = field(init=False, repr=False, compare=False)
@@ -49,6 +50,7 @@ class Target:
         for rank, tag in enumerate(self.tags):
             ranks.setdefault(tag, rank)
         object.__setattr__(self, "_ranks", ranks)
+        object.__setattr__(self, "_texts", {})
         object.__setattr__(self, "_markers", {})
         object.__setattr__(self, "python_version", Version(dict(self.environment)["python_full_version"]))
 
@@ -56,6 +58,15 @@ class Target:
         """The place of the best of a wheel's tags among this target's; 0 is best, None means it can't be installed."""
         ranks = [self._ranks[tag] for tag in tags if tag in self._ranks]
         return min(ranks, default=None)
+
+    def rank_text(self, tags: str) -> int | None:
+        """`rank` of a tag set as file names write it ("py2.py3-none-any"), remembered; None too for what is none."""
+        if tags not in self._texts:
+            try:
+                self._texts[tags] = self.rank(parse_tag(tags))
+            except (InvalidTag, TooManyTagsError, ValueError):
+                self._texts[tags] = None
+        return self._texts[tags]
 
     def satisfies(self, marker: Marker | None, extra: str = "") -> bool:
         """Evaluate a requirement's marker for this target, with at most one extra active.

@@ -185,9 +185,9 @@ class TestBundles:
     @pytest.mark.parametrize(
         ("content", "reason"),
         [
-            (b"", "not a bundle"),
-            (b"hello, this is no bundle at all\n" * 10, "not a bundle"),
-            (b"\x1f\x8b\x08\x00" + bytes(100), "not a bundle"),
+            (b"", "isn't a bundle"),
+            (b"hello, this is no bundle at all\n" * 10, "isn't a bundle"),
+            (b"\x1f\x8b\x08\x00" + bytes(100), "isn't a bundle"),
         ],
         ids=["empty", "text", "gzip"],
     )
