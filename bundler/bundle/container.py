@@ -175,6 +175,8 @@ class FrameReader:
         except OSError:
             return None
         data = self._read(length)
+        if len(data) < length:
+            return None
         entries = tuple(_SEEK_TABLE_ENTRY.iter_unpack(data[_SKIPPABLE.size : -_SEEK_TABLE_FOOTER.size]))
         offsets = tuple(accumulate((size for size, _ in entries), initial=0))
         if data != seek_table(entries) or [size for _, size in entries] != [*content_sizes] or offsets[-1] != end:

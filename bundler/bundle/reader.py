@@ -33,7 +33,10 @@ __all__ = ["BundleReader", "Finding"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One fault of a bundle; `filename` is the member it was met in, or None where it is in no member."""
+    """One fault of a bundle.
+
+    `filename` is the member it was met in (TAR_END's name for the end of the tar), or None for what follows the tar.
+    """
 
     filename: str | None
     error: BundlerError

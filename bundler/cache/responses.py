@@ -1,7 +1,8 @@
-"""Stored index answers, and the metadata of single files: small files that prove themselves.
+"""Stored index answers, and what is known of single wheels: small files that prove themselves.
 
     <root>/pages/ab12…      named by the SHA-256 of what was asked (URL and Accept)
     <root>/metadata/ab34…   named by the SHA-256 of the wheel whose METADATA it is
+    <root>/checks/ab34…     the same name; the SHA-256 of the METADATA in a wheel that passed all checks, and by whom
 
 Each is one JSON line with the SHA-256 of the rest, and the rest. A file that is damaged, cut, foreign or of another
 question counts as absent; the next answer replaces it. Failing to write one is never an error of the job: the cache
@@ -93,6 +94,21 @@ class ResponseStore:
     def drop_metadata(self, wheel: Digest) -> None:
         """Forget a wheel's METADATA."""
         self._drop(self._metadata_path(wheel))
+
+    def checked_metadata(self, wheel: Digest, *, by: str) -> Digest | None:
+        """The SHA-256 of the METADATA in a wheel that `by` (a version of ours) has checked, or None."""
+        found = _read(self._check_path(wheel), f"{wheel} {by}")
+        return None if found is None else Digest("sha256", found[1].decode("ascii", "replace"))
+
+    def store_check(self, wheel: Digest, metadata: Digest, *, by: str) -> None:
+        """Keep that a wheel has passed all checks of `by`, and the SHA-256 of the METADATA in it."""
+        body = metadata.hexdigest.encode()
+        self._write(
+            self._check_path(wheel), _Head(question=f"{wheel} {by}", sha256=Digest.sha256(body).hexdigest), body
+        )
+
+    def _check_path(self, wheel: Digest) -> Path:
+        return self._root / "checks" / wheel.hexdigest
 
     def _page_path(self, question: str) -> Path:
         name = Digest.sha256(question.encode()).hexdigest

@@ -20,7 +20,7 @@ from bundler.operations.progress import Progress
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Display", "human_size"]
+__all__ = ["Display", "human_size", "plain"]
 
 Color = Literal["auto", "always", "never"]
 
@@ -36,6 +36,11 @@ def human_size(count: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
+
+
+def plain(text: str) -> str:
+    """Text that can't move a terminal's cursor or colour it: names and reasons come from indexes and bundles."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +59,7 @@ class Display:
             click.echo(json.dumps(value, indent=2, ensure_ascii=False))
             return
         for line in lines:
-            click.echo(line)
+            click.echo(plain(line))
 
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print rows under headings, in columns as wide as their widest cell."""
@@ -64,7 +69,7 @@ class Display:
         for line in lines:
             cells = zip(line, widths, numbers, strict=True)
             text = "  ".join(cell.rjust(width) if number else cell.ljust(width) for cell, width, number in cells)
-            click.echo(text.rstrip())
+            click.echo(plain(text.rstrip()))
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
@@ -103,7 +108,7 @@ class _Lines:
         if self._stages:
             files = f": {total_files} files" if total_files is not None else ""
             size = f", {human_size(total_bytes)}" if total_bytes is not None else ""
-            click.echo(f"{stage}{files}{size}", err=True)
+            click.echo(plain(f"{stage}{files}{size}"), err=True)
 
     def advance(self, *, nbytes: int = 0, files: int = 0) -> None:
         """A log doesn't move."""
@@ -111,9 +116,9 @@ class _Lines:
     def note(self, line: str) -> None:
         """A line of its own."""
         if self._notes:
-            click.echo(line, err=True)
+            click.echo(plain(line), err=True)
 
     def detail(self, line: str) -> None:
         """A line of its own, with -v."""
         if self._details:
-            click.echo(line, err=True)
+            click.echo(plain(line), err=True)

@@ -7,6 +7,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TaskID, TextColumn, TransferSpeedColumn
 
+from bundler.cli.display import plain
+
 __all__ = ["LiveProgress"]
 
 
@@ -37,7 +39,7 @@ class LiveProgress:
         if total_files is not None:
             columns += [TextColumn("{task.fields[files]}" + f"/{total_files} files")]
         self._progress = Progress(*columns, console=self._console, transient=True)
-        self._task = self._progress.add_task(stage, total=total_bytes, files=0)
+        self._task = self._progress.add_task(plain(stage), total=total_bytes, files=0)
         self._files = 0
         self._progress.start()
 
@@ -49,12 +51,12 @@ class LiveProgress:
 
     def note(self, line: str) -> None:
         """A line above the display."""
-        self._console.print(line)
+        self._console.print(plain(line))
 
     def detail(self, line: str) -> None:
         """A line above the display, with -v."""
         if self._details:
-            self._console.print(line)
+            self._console.print(plain(line))
 
     def _stop(self) -> None:
         if self._progress is not None:

@@ -17,6 +17,7 @@ from bundler import __version__
 from bundler.cli.building import build
 from bundler.cli.bundles import expand, inspect, verify
 from bundler.cli.caching import cache
+from bundler.cli.display import plain
 from bundler.cli.targeting import target
 from bundler.errors import BundlerError, EnvironmentProblem
 
@@ -100,9 +101,9 @@ def _run(arguments: list[str]) -> int:
 def _report(error: BundlerError, arguments: list[str]) -> int:
     if any(argument.startswith("-vv") for argument in arguments):
         click.echo(traceback.format_exc(), err=True, nl=False)
-    click.echo(f"error: {error.message}", err=True)
+    click.echo(plain(f"error: {error.message}"), err=True)
     for line in error.details:
-        click.echo(f"  {line}", err=True)
+        click.echo(plain(f"  {line}"), err=True)
     if error.hint:
-        click.echo(f"hint: {error.hint}", err=True)
+        click.echo(plain(f"hint: {error.hint}"), err=True)
     return error.exit_code

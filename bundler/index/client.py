@@ -132,6 +132,8 @@ class IndexClient:
         answer = self._ask(url, {})
         if not isinstance(answer, StoredResponse):
             raise Refused(f"{redact(url)} says that nothing changed, but wasn't asked that")
+        if stored is not None and answer.body == stored.body and _is_never_fresh(answer):
+            return _parsed(answer, name)  # nothing new to keep
         return self._kept(url, answer, name)
 
     def _ask(self, url: str, conditions: Mapping[str, str]) -> StoredResponse | Mapping[str, str]:
@@ -238,6 +240,11 @@ class _Once(Generic[K, V]):
 def _is_as_stated(metadata: bytes, file: ProjectFile) -> bool:
     stated = file.metadata_digest
     return stated is None or Digest.of(io.BytesIO(metadata), stated.algorithm) == stated
+
+
+def _is_never_fresh(answer: StoredResponse) -> bool:
+    """Whether an answer has neither freshness nor validators, as from an index of plain files."""
+    return isinstance(decide(answer.headers, asked_at=answer.asked_at, now=answer.asked_at), Fetch)
 
 
 def _parsed(response: StoredResponse, name: str) -> ProjectPage:

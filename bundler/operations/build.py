@@ -16,6 +16,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from bundler import __version__
 from bundler.archives.wheels import check_wheel
 from bundler.bundle.writer import write_bundle
 from bundler.cache.store import Store
@@ -212,13 +213,21 @@ class _Gathering:
         digest = file.digest
         if digest is None:
             raise UnusableFile(f"{file.filename}: the index states no sha256")
+        used = self._client.metadata_digest_used(file)
+        if isinstance(distribution, Wheel) and self._checked(distribution, digest) != used:
+            self._client.distrust(file)
+            raise UnusableFile(f"{file.filename}: its METADATA isn't what the index gave for it")
+        return self._store.blobs.size(digest)
+
+    def _checked(self, wheel: Wheel, digest: Digest) -> Digest:
+        """The SHA-256 of the METADATA in a wheel that is sound; what was checked before isn't checked again."""
+        known = self._store.responses.checked_metadata(digest, by=__version__)
+        if known is not None:
+            return known
         with self._store.blobs.open(digest) as stream:
-            if isinstance(distribution, Wheel):
-                metadata = check_wheel(stream, distribution)
-                if Digest.sha256(metadata) != self._client.metadata_digest_used(file):
-                    self._client.distrust(file)
-                    raise UnusableFile(f"{file.filename}: its METADATA isn't what the index gave for it")
-            return stream.seek(0, os.SEEK_END)
+            metadata = Digest.sha256(check_wheel(stream, wheel))
+        self._store.responses.store_check(digest, metadata, by=__version__)
+        return metadata
 
 
 class _Sieve:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from packaging.tags import Tag
 
+from bundler.bundle.container import checksum, compress_frame, integrity_frame, seek_table
+from bundler.bundle.expander import tar_header
 from bundler.bundle.manifest import Artifact, Document, Manifest, Pin
 from bundler.bundle.writer import write_bundle
 from bundler.digests import Digest
@@ -60,3 +62,34 @@ def bundle_of(documents: Mapping[str, bytes], artifacts: Mapping[str, bytes], *,
     )
     assert size == len(stream.getvalue())
     return stream.getvalue()
+
+
+def sealed(contents: list[bytes]) -> bytes:
+    """Frames of any content with the integrity frame and seek table that belong to them."""
+    frames = [compress_frame(content) for content in contents]
+    integrity = integrity_frame([checksum(frame) for frame in frames])
+    entries = [(len(frame), len(content)) for frame, content in zip(frames, contents, strict=True)]
+    return b"".join(frames) + integrity + seek_table([*entries, (len(integrity), 0)])
+
+
+def tar_member(name: str, data: bytes) -> bytes:
+    return tar_header(name, len(data)) + data + bytes(-len(data) % 512)
+
+
+def lying_bundle(*members: bytes) -> bytes:
+    """A bundle without fault but that its manifest promises one file, a-1.0.tar.gz, which says "good"."""
+    head = manifest_of({}, {"a-1.0.tar.gz": b"good"}).encode()
+    return sealed([tar_member("bundle.json", head), *members, bytes(1024)])
+
+
+#: What may stand behind the list of a lying bundle.
+LIES: list[tuple[bytes, ...]] = [
+    (),
+    (tar_member("b-1.0.tar.gz", b"good"),),
+    (tar_member("a-1.0.tar.gz", b"good!"),),
+    (tar_member("a-1.0.tar.gz", b"good"), tar_member("b-1.0.tar.gz", b"more")),
+    (tar_member("a-1.0.tar.gz", b"good") + tar_member("b-1.0.tar.gz", b"more"),),
+    (tar_member("a-1.0.tar.gz", b"good").replace(b"good\0", b"good!"),),
+    (tar_member("a-1.0.tar.gz", b"good").replace(b"0000644", b"0004755"),),
+    (tar_member("a-1.0.tar.gz", b"good").replace(b"ustar", b"ustaR"),),
+]

@@ -22,7 +22,7 @@ from bundler.bundle.manifest import MANIFEST_NAME, Manifest
 from bundler.bundle.writer import expander_program
 from bundler.distributions import check_filename
 from bundler.errors import BundleFormatError, UnusableFile
-from tests.bundle.samples import bundle_of, manifest_of
+from tests.bundle.samples import LIES, bundle_of, lying_bundle, manifest_of
 
 DOCUMENTS = {"expand.py": expander_program(), "requirements.txt": b"demo==1.0\n"}
 ARTIFACTS = {"a-1.0.tar.gz": b"wheels " * 1000, f"{'long' * 40}-1.0-py3-none-any.whl": os.urandom(3000)}
@@ -130,6 +130,15 @@ def test_without_a_decoder_it_says_what_to_install(bundle: Path) -> None:
     result = run(sys.executable, "-I", "-S", expander.__file__, bundle, PATH="")
     assert result.returncode == 2
     assert "install the program zstd or the package zstandard" in result.stderr
+
+
+@pytest.mark.parametrize("members", LIES)
+def test_a_tar_that_is_not_what_its_list_foretells_is_refused(
+    bundle: Path, members: tuple[bytes, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle.write_bytes(lying_bundle(*members))
+    refused(capsys, bundle, bundle.parent / "wheelhouse")
+    assert list(bundle.parent.iterdir()) == [bundle]
 
 
 def test_help_tells_the_exit_codes(python: str, unpacked: Path) -> None:
