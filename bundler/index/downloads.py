@@ -68,13 +68,16 @@ def download_all(
         if on_file is not None:
             on_file(file)
 
+    tasks: list[Future[None]] = []
     with ThreadPoolExecutor(THREADS, thread_name_prefix="download") as pool:
         try:
-            tasks = [pool.submit(fetch, file) for file in order]
+            tasks += [pool.submit(fetch, file) for file in order]
             wait(tasks, return_when=FIRST_EXCEPTION)
         finally:  # an interrupt included
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
+            if not all(task.done() for task in tasks):
+                transport.close()  # nobody waits for a server that stalls
     _raise_first(tasks)
 
 

@@ -12,16 +12,18 @@ from __future__ import annotations
 
 import os
 import random
+import socket
 import ssl
 import sys
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bundler import __version__
 from bundler.errors import BundlerError, NotFound, Refused, SourceError, Unavailable, UsageError
@@ -100,6 +102,7 @@ class Transport:
         self._clock, self._now, self._jitter = clock, now, jitter
         self._closed = threading.Event()
         self._sleep = sleep or self._closed.wait
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._client = _client(connections, backend)
 
     def __enter__(self) -> Transport:
@@ -109,8 +112,11 @@ class Transport:
         self.close()
 
     def close(self) -> None:
-        """Close all connections and wake every thread that waits for another try."""
+        """Close all connections, and wake every thread that waits for bytes or for another try."""
         self._closed.set()
+        for connection in list(self._sockets):
+            with suppress(OSError):  # closed already
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)  # not SSLSocket's, which a reader would trip over
         self._client.close()
 
     def get(
@@ -191,7 +197,8 @@ class Transport:
     def _send(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
         allowed = authorization(url, self._locations)
         try:
-            request = self._client.build_request("GET", url, headers=dict(headers))
+            extensions = {"trace": self._note_socket}
+            request = self._client.build_request("GET", url, headers=dict(headers), extensions=extensions)
             if allowed is not None:
                 request.headers["authorization"] = allowed
             return self._client.send(request, stream=True)
@@ -199,6 +206,14 @@ class Transport:
             raise _translated(exc, url) from exc
         except RuntimeError as exc:  # httpx's way to say that its client is closed
             raise Unavailable(f"stopped before {redact(url)} was fetched") from exc
+
+    def _note_socket(self, event: str, info: Mapping[str, Any]) -> None:
+        """Keep hold of each connection as it is made (httpcore's trace extension), so that `close` can wake its reader.
+
+        Closing a socket doesn't end a `recv` on it in another thread; shutting it down does.
+        """
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._sockets.add(info["return_value"].get_extra_info("socket"))
 
     def _accepted(self, response: httpx.Response) -> httpx.Response:
         """The answer itself if its status is one that callers handle; finished, and raised as an error, otherwise."""

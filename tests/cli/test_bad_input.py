@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,30 +19,6 @@ from tests.support.wheels import make_wheel
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries without their pauses."""
     monkeypatch.setattr("bundler.index.transport.pause", lambda failures, jitter: 0.0)
-
-
-@pytest.fixture
-def origin(index: FakeIndex) -> Iterator[str]:
-    index.add_wheel("app", "1.0", requires=["lib>=1"])
-    index.add_wheel("lib", "1.0", files={"lib.py": b"x" * 50_000})
-    index.add_wheel("old", "1.0", requires=["lib<1"])
-    with index.serve() as origin:
-        yield origin
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """Where bundles are written; whatever stands there after a failure is litter."""
-    (tmp_path / "place").mkdir()
-    return tmp_path / "place"
-
-
-@pytest.fixture
-def bundle(capsys: pytest.CaptureFixture[str], origin: str, tmp_path: Path) -> Path:
-    """A small sound bundle."""
-    path = tmp_path / "sound.tar.zst"
-    assert run(capsys, "build", "app", "-o", path, "--index-url", f"{origin}/simple/", "-q").code == 0
-    return path
 
 
 class TestBuild:

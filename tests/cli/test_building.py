@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import Outcome, left_in, run
+from tests.support.fake_index import FakeIndex
+from tests.support.wheels import CANARY_VARIABLE
+
+LINUX, WINDOWS = "cp312-linux-x86_64", "cp312-windows-x86_64"
+
+
+@pytest.fixture(autouse=True)
+def _setting(origin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUNDLER_INDEX_URL", f"{origin}/simple/")
+
+
+def build(capsys: pytest.CaptureFixture[str], output: Path, *arguments: str | Path) -> Outcome:
+    outcome = run(capsys, "build", "-o", output, *arguments)
+    assert outcome.code == 0, outcome.err
+    return outcome
+
+
+def both(capsys: pytest.CaptureFixture[str], output: Path, *arguments: str) -> Outcome:
+    options = ("--python", "3.12", "--platform", "linux-x86_64", "--platform", "windows-x86_64")
+    return build(capsys, output, *options, *arguments)
+
+
+def artifacts(capsys: pytest.CaptureFixture[str], bundle: Path) -> dict[str, list[str]]:
+    return {a["filename"]: a["targets"] for a in run(capsys, "inspect", bundle, "--json").json["artifacts"]}
+
+
+def test_each_target_gets_what_its_own_markers_ask_for(capsys: pytest.CaptureFixture[str], place: Path) -> None:
+    both(capsys, place / "both.tar.zst", "app")
+    assert artifacts(capsys, place / "both.tar.zst") == {
+        "app-1.0-py3-none-any.whl": [LINUX, WINDOWS],
+        "lib-1.0-py3-none-any.whl": [LINUX, WINDOWS],
+        "win-0.1-py3-none-any.whl": [WINDOWS],
+    }
+    build(capsys, place / "linux.tar.zst", "app", "--python", "3.12", "--platform", "linux-x86_64")
+    assert "win-0.1-py3-none-any.whl" not in artifacts(capsys, place / "linux.tar.zst")
+    assert left_in(place) == ["both.tar.zst", "linux.tar.zst"]
+
+
+def test_the_summary_states_targets_files_bytes_and_identity(capsys: pytest.CaptureFixture[str], place: Path) -> None:
+    outcome = both(capsys, place / "app.tar.zst", "app")
+    size = (place / "app.tar.zst").stat().st_size
+    identity = run(capsys, "inspect", place / "app.tar.zst", "--json").json["identity"]
+    lines = outcome.out.splitlines()
+    assert lines[:2] == [f"{LINUX}: 2 packages", f"{WINDOWS}: 3 packages"]
+    assert lines[2].startswith("3 files, ")
+    assert lines[3] == f"wrote {place / 'app.tar.zst'} ({size / 1000:.1f} kB)"
+    assert lines[4] == f"identity {identity}"
+    stages = [line.split(":")[0] for line in outcome.err.splitlines()]
+    assert stages == [f"resolving {LINUX}", f"resolving {WINDOWS}", "downloading", "packing"]
+
+
+def test_quiet_says_nothing_and_json_says_all(capsys: pytest.CaptureFixture[str], place: Path) -> None:
+    quiet = both(capsys, place / "app.tar.zst", "app", "-q")
+    assert (quiet.out, quiet.err) == ("", "")
+    report = both(capsys, place / "app.tar.zst", "app", "-q", "--json").json
+    assert report["targets"] == {LINUX: 2, WINDOWS: 3}
+    assert (report["files"], report["sdists"], report["warnings"]) == (3, 0, [])
+    assert report["bundle_bytes"] == (place / "app.tar.zst").stat().st_size
+
+
+def test_requirement_and_constraint_files_are_read(
+    capsys: pytest.CaptureFixture[str], place: Path, index: FakeIndex, tmp_path: Path
+) -> None:
+    index.add_wheel("lib", "2.0")
+    (tmp_path / "more.txt").write_text("old-is-not-asked-for ; python_version < '3'\n")
+    (tmp_path / "requirements.txt").write_text("\ufeff# wanted\r\napp \\\r\n  >= 1  # now\r\n-r more.txt\r\n")
+    (tmp_path / "constraints.txt").write_text("lib < 2\n")
+    options = ("-r", tmp_path / "requirements.txt", "-c", tmp_path / "constraints.txt")
+    build(capsys, place / "app.tar.zst", *options, "--python", "3.12", "--platform", "linux-x86_64")
+    assert "lib-1.0-py3-none-any.whl" in artifacts(capsys, place / "app.tar.zst")
+
+
+def test_a_target_described_on_the_far_machine_is_built_for(
+    capsys: pytest.CaptureFixture[str], place: Path, tmp_path: Path
+) -> None:
+    shown = run(capsys, "target", "show", "--python", "3.13t", "--platform", "windows-arm64")
+    (tmp_path / "far.json").write_text(shown.out)
+    build(capsys, place / "app.tar.zst", "app", "--target", tmp_path / "far.json")
+    assert artifacts(capsys, place / "app.tar.zst")["win-0.1-py3-none-any.whl"] == ["cp313t-windows-arm64"]
+
+
+def test_an_sdist_is_taken_where_no_wheel_fits_and_its_code_is_never_run(
+    capsys: pytest.CaptureFixture[str],
+    place: Path,
+    index: FakeIndex,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(CANARY_VARIABLE, str(tmp_path / "canary"))
+    index.add_sdist("source", "3.0", static=False)
+    index.add_sdist("source", "2.0", requires=["lib"])
+    index.add_wheel("source", "1.0")
+    report = build(capsys, place / "app.tar.zst", "source", "--json").json
+    assert set(artifacts(capsys, place / "app.tar.zst")) == {"lib-1.0-py3-none-any.whl", "source-2.0.tar.gz"}
+    (passed,) = report["passed_over"]
+    assert (passed["name"], passed["version"]) == ("source", "3.0")
+    assert "isn't static" in passed["reason"]
+    assert report["sdists"] == 1
+    assert not (tmp_path / "canary").exists()
+
+
+def test_an_unknown_extra_is_a_warning(capsys: pytest.CaptureFixture[str], place: Path) -> None:
+    assert "warning: app 1.0 has no extra 'nothing'" in build(capsys, place / "app.tar.zst", "app[nothing]").out
+
+
+def test_an_older_bundle_is_replaced_at_once_and_kept_on_failure(
+    capsys: pytest.CaptureFixture[str], place: Path
+) -> None:
+    (place / "app.tar.zst").write_bytes(b"before")
+    assert run(capsys, "build", "-o", place / "app.tar.zst", "app", "old").code == 3
+    assert (place / "app.tar.zst").read_bytes() == b"before"
+    build(capsys, place / "app.tar.zst", "app")
+    assert left_in(place) == ["app.tar.zst"]
+    assert run(capsys, "verify", place / "app.tar.zst").code == 0
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
+def test_no_cache_leaves_nothing_outside_the_output(
+    warm: bool,
+    capsys: pytest.CaptureFixture[str],
+    place: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    home: Path,
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    if warm:
+        build(capsys, place / "app.tar.zst", "app")
+    before = left_in(home)
+    build(capsys, place / "app.tar.zst", "app", "--no-cache")
+    assert left_in(tmp_path / "tmp") == []
+    assert left_in(home) == before
+
+
+def test_a_warm_build_downloads_nothing_again(
+    capsys: pytest.CaptureFixture[str], place: Path, index: FakeIndex
+) -> None:
+    build(capsys, place / "app.tar.zst", "app")
+    before = len(index.requests)
+    build(capsys, place / "app.tar.zst", "app")
+    assert len(index.requests) == before
+
+
+def test_a_cache_that_cannot_be_used_costs_one_line(
+    capsys: pytest.CaptureFixture[str], place: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    outcome = build(capsys, place / "app.tar.zst", "app", "--cache-dir", tmp_path / "file")
+    assert [line for line in outcome.err.splitlines() if "the cache" in line] == [
+        f"the cache {tmp_path / 'file'} isn't used: it isn't a directory"
+    ]
+
+
+def test_a_poisoned_blob_is_fetched_again(
+    capsys: pytest.CaptureFixture[str], place: Path, index: FakeIndex, tmp_path: Path
+) -> None:
+    options = ("app", "--cache-dir", tmp_path / "cache")
+    build(capsys, place / "app.tar.zst", *options)
+    expected = (place / "app.tar.zst").read_bytes()
+    for blob in (tmp_path / "cache" / "v1" / "blobs").rglob("*"):
+        if blob.is_file():
+            blob.write_bytes(blob.read_bytes()[:-1] + b"?")
+    build(capsys, place / "app.tar.zst", *options)
+    assert (place / "app.tar.zst").read_bytes() == expected
