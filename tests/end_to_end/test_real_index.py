@@ -44,13 +44,11 @@ def test_click_for_windows_holds_colorama_and_for_linux_does_not(tmp_path: Path)
 def test_six_targets_share_each_file_they_can(tmp_path: Path) -> None:
     names = ("linux-x86_64", "windows-x86_64", "macos-arm64")
     options = [word for name in names for word in ("--platform", name)]
-    bundler(
-        *("build", "flask", "--python", "3.11", "--python", "3.13", *options, "-o", tmp_path / "app.tar.zst"),
-        *("--cache-dir", tmp_path / "cache"),
-    )
+    pythons = ("--python", "3.11", "--python", "3.13")
+    bundler("build", "flask", *pythons, *options, "-o", tmp_path / "app.tar.zst", "--no-cache")
     manifest = json.loads(bundler("inspect", tmp_path / "app.tar.zst", "--json"))
     assert len(manifest["targets"]) == 6
-    by_project = {}
+    by_project: dict[str, list[list[str]]] = {}
     for artifact in manifest["artifacts"]:
         by_project.setdefault(artifact["filename"].partition("-")[0], []).append(artifact["targets"])
     assert [len(targets) for targets in by_project["flask"]] == [6]
