@@ -81,15 +81,22 @@ def build(
 def _as_lines(summary: BuildSummary) -> Iterator[str]:
     for warning in summary.warnings:
         yield f"warning: {warning}"
-    for passed in summary.passed_over:
-        targets = ", ".join(passed.targets)
-        yield f"passed over {passed.name} {passed.version} ({targets}): {passed.reason}"
+    yield from _passed_over(summary)
     for name, pins in summary.pins_by_target:
         yield f"{name}: {pins} packages"
     sdists = f", {summary.sdists} of them sdists (installing those needs their build tools)" if summary.sdists else ""
     yield f"{summary.files} files{sdists}, {human_size(summary.artifact_bytes)}"
     yield f"wrote {summary.output} ({human_size(summary.bundle_bytes)})"
     yield f"identity {summary.identity}"
+
+
+def _passed_over(summary: BuildSummary) -> Iterator[str]:
+    """Newer versions that weren't taken, those of one project that have one reason on one line."""
+    grouped: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    for passed in summary.passed_over:
+        grouped.setdefault((passed.name, passed.reason, passed.targets), []).append(passed.version)
+    for (name, reason, targets), versions in grouped.items():
+        yield f"passed over {name} {', '.join(versions)} ({', '.join(targets)}): {reason}"
 
 
 def _as_json(summary: BuildSummary) -> dict[str, object]:

@@ -170,3 +170,12 @@ def test_a_poisoned_blob_is_fetched_again(
             blob.write_bytes(blob.read_bytes()[:-1] + b"?")
     build(capsys, place / "app.tar.zst", *options)
     assert (place / "app.tar.zst").read_bytes() == expected
+
+
+def test_newer_versions_passed_over_for_one_reason_stand_on_one_line(
+    capsys: pytest.CaptureFixture[str], place: Path, index: FakeIndex
+) -> None:
+    for version in ("2.0", "2.1"):
+        index.add_wheel("lib", version, tag="cp312-cp312-win_amd64")
+    outcome = build(capsys, place / "app.tar.zst", "lib", "--python", "3.12", "--platform", "linux-x86_64")
+    assert f"passed over lib 2.0, 2.1 ({LINUX}): no wheel for this platform and Python" in outcome.out.splitlines()
