@@ -58,27 +58,46 @@ def publish_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def publish_directory(path: Path, *, replace: bool = False) -> Iterator[Path]:
+def publish_directory(path: Path, *, replace: bool = False, last: str | None = None) -> Iterator[Path]:
     """Give a directory to fill; when the block ends well, it stands under `path`.
 
     `path` may be absent or an empty directory; with `replace` also a full one, which is then moved aside, and removed
     once the new one is in its place; a file or a link is never replaced. The files inside are the caller's to fsync.
     When the block raises, nothing stays.
 
+    A directory that can't be exchanged (a mount point, the working directory, one in a place we may not write to) is
+    filled file by file instead, each whole at once and the file named `last` at the very end.
+
     Raises:
         EnvironmentProblem: the file system refused.
     """
-    temporary = temporary_sibling(path)
+    staying = path.is_dir() and _must_stay(path)
+    temporary = temporary_sibling(path / "new" if staying else path)
     try:
         temporary.mkdir()
         yield temporary
         sync_directory(temporary)
-        _put_in_place(temporary, path, replace=replace)
-        sync_directory(path.parent)
+        if staying:
+            _move_in(temporary, path, last)
+        else:
+            _put_in_place(temporary, path, replace=replace)
+        sync_directory(path if staying else path.parent)
     except OSError as exc:
         raise EnvironmentProblem.from_os_error(exc, f"write the directory {path}") from exc
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _must_stay(path: Path) -> bool:
+    return os.path.ismount(path) or path.samefile(os.curdir) or not os.access(path.parent, os.W_OK | os.X_OK)
+
+
+def _move_in(temporary: Path, path: Path, last: str | None) -> None:
+    new = sorted(os.listdir(temporary), key=lambda name: (name == last, name))
+    for name in new:
+        os.replace(temporary / name, path / name)
+    for name in set(os.listdir(path)) - {*new, temporary.name}:  # of the former content
+        (path / name).unlink()
 
 
 def sync_directory(path: Path) -> None:

@@ -169,3 +169,32 @@ def test_the_former_directory_comes_back_when_the_new_one_can_not_be_put_in_plac
         pass
     assert contents(path) == {"old": b"old"}
     assert os.listdir(tmp_path) == ["wheelhouse"]
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_the_working_directory_stays_and_is_filled_file_by_file(
+    replace: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "here"
+    path.mkdir(mode=0o750)
+    inode = path.stat().st_ino
+    if replace:
+        (path / "former").write_bytes(b"old")
+        (path / "both").write_bytes(b"old")
+    monkeypatch.chdir(path)
+    with publish_directory(path, replace=replace, last="both") as temporary:
+        assert temporary.parent == path
+        (temporary / "both").write_bytes(b"new")
+        (temporary / "new").write_bytes(b"new")
+    assert contents(Path()) == {"both": b"new", "new": b"new"}
+    assert (path.stat().st_ino, stat.S_IMODE(path.stat().st_mode)) == (inode, 0o750)
+
+
+def test_a_directory_that_stays_is_as_it_was_when_the_block_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="cut"), publish_directory(tmp_path) as temporary:
+        (temporary / "half").write_bytes(b"half")
+        raise ValueError("cut")
+    assert contents(tmp_path) == {}

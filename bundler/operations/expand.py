@@ -22,12 +22,12 @@ def expand_bundle(bundle: Path, directory: Path, *, force: bool, progress: Progr
         IntegrityError, BundleFormatError: the bundle is damaged or foreign; the directory is as it was.
         EnvironmentProblem: the file system refused.
     """
-    directory = Path(os.path.abspath(directory))
+    directory = Path(os.path.realpath(directory))
     replace = _check_directory(directory, force=force)
     with open_bundle(bundle) as reader:
         files = reader.manifest.files
         progress.begin("expanding", total_bytes=sum(file.size for file in files), total_files=len(files))
-        with publish_directory(directory, replace=replace) as temporary:
+        with publish_directory(directory, replace=replace, last=MANIFEST_NAME) as temporary:
             reader.expand_to(
                 temporary, threads=os.cpu_count() or 1, progress=lambda count: progress.advance(nbytes=count)
             )
