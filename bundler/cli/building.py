@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bundler.cli.display import Display, human_size
+from bundler.cli.display import Display
 from bundler.cli.options import DEFAULT_INDEX_URL, cache_options, display_options, option, target_options
+from bundler.cli.text import human_size
 
 if TYPE_CHECKING:
     from bundler.operations.build import BuildSummary

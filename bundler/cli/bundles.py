@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bundler.cli.display import Display, human_size
+from bundler.cli.display import Display
 from bundler.cli.options import display_options, option
+from bundler.cli.text import human_size
 
 if TYPE_CHECKING:
     from bundler.bundle.manifest import Manifest

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from bundler.cli.display import Display, human_size
+from bundler.cli.display import Display
 from bundler.cli.options import cache_dir_option, display_options
+from bundler.cli.text import human_size
 
 __all__ = ["cache"]
 

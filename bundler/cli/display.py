@@ -15,32 +15,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from bundler.cli.text import human_size, plain
 from bundler.operations.progress import Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Display", "human_size", "plain"]
+__all__ = ["Display"]
 
 Color = Literal["auto", "always", "never"]
 
 #: Columns whose cells are set to the right.
 _NUMBERS = ("files", "size")
-
-
-def human_size(count: int) -> str:
-    """Bytes for people, in powers of 1000, as PyPI and disks state them."""
-    size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
-
-
-def plain(text: str) -> str:
-    """Text that can't move a terminal's cursor or colour it: names and reasons come from indexes and bundles."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

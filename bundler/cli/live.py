@@ -7,7 +7,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TaskID, TextColumn, TransferSpeedColumn
 
-from bundler.cli.display import plain
+from bundler.cli.text import plain
 
 __all__ = ["LiveProgress"]
 

@@ -17,8 +17,8 @@ from bundler import __version__
 from bundler.cli.building import build
 from bundler.cli.bundles import expand, inspect, verify
 from bundler.cli.caching import cache
-from bundler.cli.display import plain
 from bundler.cli.targeting import target
+from bundler.cli.text import plain
 from bundler.errors import BundlerError, EnvironmentProblem
 
 __all__ = ["commands", "main"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from bundler.bundle.ahead import THREADS
 from bundler.bundle.manifest import MANIFEST_NAME, Manifest
 from bundler.errors import BundleFormatError, EnvironmentProblem, UsageError
 from bundler.operations.opening import open_bundle
@@ -28,9 +29,7 @@ def expand_bundle(bundle: Path, directory: Path, *, force: bool, progress: Progr
         files = reader.manifest.files
         progress.begin("expanding", total_bytes=sum(file.size for file in files), total_files=len(files))
         with publish_directory(directory, replace=replace, last=MANIFEST_NAME) as temporary:
-            reader.expand_to(
-                temporary, threads=os.cpu_count() or 1, progress=lambda count: progress.advance(nbytes=count)
-            )
+            reader.expand_to(temporary, threads=THREADS, progress=lambda count: progress.advance(nbytes=count))
         return reader.manifest
 
 

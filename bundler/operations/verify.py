@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from bundler.bundle.ahead import THREADS
 from bundler.digests import Digest
 from bundler.errors import BundleFormatError, IntegrityError
 from bundler.operations.opening import open_bundle
@@ -34,7 +34,7 @@ def verify_bundle(bundle: Path, progress: Progress) -> VerificationReport:
         with open_bundle(bundle) as reader:
             files = reader.manifest.files
             progress.begin("verifying", total_bytes=sum(file.size for file in files), total_files=len(files))
-            findings = reader.verify(threads=os.cpu_count() or 1, progress=lambda count: progress.advance(nbytes=count))
+            findings = reader.verify(threads=THREADS, progress=lambda count: progress.advance(nbytes=count))
             told = tuple(str(finding.error) for finding in findings)
             return VerificationReport(identity=reader.identity, files=len(files), findings=told)
     except (BundleFormatError, IntegrityError) as exc:
