@@ -43,6 +43,7 @@ __all__ = [
 ]
 
 _SAFE_FILENAME = re.compile(r"[A-Za-z0-9_+!][A-Za-z0-9._+!-]*")
+_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
 _MAX_FILENAME = 255  # bytes; what ext4, xfs, APFS and NTFS hold in one component
 _MAX_TEXT = 4096  # characters of one requirement or version; longer ones are attacks (quadratic parsers, huge integers)
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
@@ -74,10 +75,13 @@ Distribution = Wheel | Sdist
 def check_filename(filename: str) -> str:
     """Return `filename` if it is one plain path component of `[A-Za-z0-9._+!-]`, not starting with `.` or `-`.
 
+    On Windows too: it isn't the name of a device, which "nul.txt" would open, and doesn't end in a dot.
+
     Raises:
         UnusableFile: anything else.
     """
-    if len(filename) > _MAX_FILENAME or _SAFE_FILENAME.fullmatch(filename) is None:
+    plain = len(filename) <= _MAX_FILENAME and _SAFE_FILENAME.fullmatch(filename) is not None
+    if not plain or filename.endswith(".") or filename.partition(".")[0].lower() in _DEVICES:
         raise UnusableFile(f"unsafe file name {filename[:120]!r}")
     return filename
 

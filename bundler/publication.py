@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -21,14 +22,19 @@ from typing import BinaryIO
 
 from bundler.errors import EnvironmentProblem
 
-__all__ = ["TEMPORARY_PREFIX", "publish_directory", "publish_file", "temporary_sibling"]
+__all__ = ["is_temporary", "publish_directory", "publish_file", "temporary_sibling"]
 
-TEMPORARY_PREFIX = ".bundler-"
+_TEMPORARY = re.compile(r"\.bundler-[0-9a-f]{16}")
 
 
 def temporary_sibling(path: Path) -> Path:
     """A fresh name beside `path`, on the same file system."""
-    return path.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+    return path.parent / f".bundler-{secrets.token_hex(8)}"
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file name is one that `temporary_sibling` gives: what a kill may leave."""
+    return _TEMPORARY.fullmatch(name) is not None
 
 
 @contextlib.contextmanager

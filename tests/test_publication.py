@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bundler.errors import EnvironmentProblem
-from bundler.publication import TEMPORARY_PREFIX, publish_directory, publish_file, temporary_sibling
+from bundler.publication import is_temporary, publish_directory, publish_file, temporary_sibling
 
 
 def contents(directory: Path) -> dict[str, bytes]:
@@ -97,7 +97,7 @@ def test_temporary_names_are_recognized_and_never_the_same(tmp_path: Path) -> No
     first, second = temporary_sibling(tmp_path / "a"), temporary_sibling(tmp_path / "a")
     assert first != second
     assert first.parent == tmp_path
-    assert first.name.startswith(TEMPORARY_PREFIX)
+    assert is_temporary(first.name)
 
 
 @pytest.mark.parametrize("empty", [True, False])

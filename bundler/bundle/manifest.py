@@ -43,9 +43,6 @@ WHOLE = "whole"
 
 _PROJECT = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")  # a normalized name (PEP 503)
 _LARGEST_FILE = 1 << 40  # bytes; a size beyond 1 TiB is a mistake or an attack
-_DEVICES = frozenset(
-    ("con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10)))
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,9 +284,6 @@ def _check_name(filename: str) -> None:
         check_filename(filename)
     except UnusableFile as exc:
         raise BundleFormatError(f"bundle.json: {exc.message}") from exc
-    # Windows opens a device for "nul.txt" and drops a dot at the end of a name.
-    if filename.endswith(".") or filename.partition(".")[0].lower() in _DEVICES:
-        raise BundleFormatError(f"bundle.json: unsafe file name {filename!r}")
 
 
 def _check_references(manifest: Manifest) -> None:

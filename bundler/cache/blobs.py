@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -132,8 +133,12 @@ class BlobStore:
 
     def drop(self, digest: Digest) -> None:
         """Remove a blob if it can be removed; the next `receive` replaces it in any case."""
+        path = self.path(digest)
         with contextlib.suppress(OSError):
-            self.path(digest).unlink()
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def open_plain(path: Path) -> BinaryIO:

@@ -1,6 +1,6 @@
 """Where the cache lives, who owns it, and what to do when it can't be used.
 
-    <cache>/CACHEDIR.TAG        tells backup programs to pass by
+    <cache>/v1/CACHEDIR.TAG     tells backup programs to pass by
     <cache>/v1/blobs/…          wheels and sdists (`cache.blobs`)
     <cache>/v1/pages/…          index answers (`cache.responses`)
     <cache>/v1/metadata/…       metadata of single wheels (`cache.responses`)
@@ -14,6 +14,7 @@ parents. What anybody may write to isn't used. Another layout would be `v2`, bes
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -127,11 +128,14 @@ def _is_ours(path: Path) -> bool:
 def _prepare(root: Path) -> None:
     """Make the directories, and find out whether they can be written to."""
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (root / _LAYOUT).mkdir(exist_ok=True)
-    probe = temporary_sibling(root / _LAYOUT / "probe")
-    probe.touch()
-    probe.unlink()
-    tag = root / "CACHEDIR.TAG"
+    for place in (root / _LAYOUT, *(root / _LAYOUT / kind for kind in KINDS)):
+        place.mkdir(exist_ok=True)
+        if place.is_symlink():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
+        probe = temporary_sibling(place / "probe")
+        probe.touch()
+        probe.unlink()
+    tag = root / _LAYOUT / "CACHEDIR.TAG"  # not at the top, which may be a directory with other things in it
     if not tag.exists():
         tag.write_text(_TAG, encoding="ascii")
 

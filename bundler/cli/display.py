@@ -42,7 +42,7 @@ class Display:
     def result(self, value: object, lines: Iterable[str]) -> None:
         """Print a result: the value as JSON with --json, else the lines."""
         if self.as_json:
-            click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+            click.echo(json.dumps(value, indent=2))
             return
         for line in lines:
             click.echo(plain(line))
@@ -62,7 +62,7 @@ class Display:
         """Show an operation's progress while the block runs."""
         if self.quiet:
             yield _Lines(notes=False, stages=False, details=False)
-        elif self.no_progress or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        elif self.no_progress or sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
             yield _Lines(notes=True, stages=not self.no_progress, details=self.verbose > 0)
         else:
             from bundler.cli.live import LiveProgress

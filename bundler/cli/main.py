@@ -100,7 +100,8 @@ def _run(arguments: list[str]) -> int:
 
 def _report(error: BundlerError, arguments: list[str]) -> int:
     if any(argument.startswith("-vv") for argument in arguments):
-        click.echo(traceback.format_exc(), err=True, nl=False)
+        for line in traceback.format_exc().splitlines():
+            click.echo(plain(line), err=True)
     click.echo(plain(f"error: {error.message}"), err=True)
     for line in error.details:
         click.echo(plain(f"  {line}"), err=True)

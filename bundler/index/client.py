@@ -65,7 +65,7 @@ class IndexClient:
     ) -> None:
         self._location, self._transport, self._store, self._now = location, transport, store, now
         self._pages: _Once[str, ProjectPage] = _Once()
-        self._metadata: _Once[tuple[str, Digest | None], CoreMetadata] = _Once()
+        self._metadata: _Once[tuple[str, str, Digest | None], CoreMetadata] = _Once()
         self._used: dict[str, Digest] = {}
         #: Sizes in bytes by file name, learnt in passing, of files whose index states none.
         self.sizes: dict[str, int] = {}
@@ -88,7 +88,7 @@ class IndexClient:
 
     def metadata(self, file: ProjectFile) -> CoreMetadata:
         """See `Source.metadata`."""
-        return self._metadata.get((file.url, file.digest), lambda: self._metadata_of(file))
+        return self._metadata.get((file.filename, file.url, file.digest), lambda: self._metadata_of(file))
 
     def anticipate(self, requirements: Iterable[Requirement], target: Target) -> None:
         """See `Source.anticipate`."""
@@ -97,7 +97,7 @@ class IndexClient:
 
     def metadata_digest_used(self, file: ProjectFile) -> Digest | None:
         """The SHA-256 of the METADATA that `metadata` gave for a wheel in this run, or None if it wasn't asked for."""
-        return self._used.get(file.url)
+        return self._used.get(file.filename)
 
     def distrust(self, file: ProjectFile) -> None:
         """Forget a wheel's metadata on disk, since it isn't what the wheel holds."""
@@ -169,7 +169,7 @@ class IndexClient:
         except NotFound as exc:
             raise UnusableFile(f"{file.filename}: the index names it but doesn't have it") from exc
         metadata = CoreMetadata.parse(data, distribution)
-        self._used[file.url] = Digest.sha256(data)
+        self._used[file.filename] = Digest.sha256(data)
         return metadata
 
     def _wheel_metadata(self, file: ProjectFile, digest: Digest, wheel: Wheel) -> bytes:

@@ -53,13 +53,15 @@ class IndexLocation:
         """
         try:
             parts = urlsplit(text.strip())
+            credentials = _credentials(parts)
             usable = parts.scheme in _PORTS and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-        except ValueError:
+        except ValueError:  # not told, not chained: its text may hold the password
             usable = False
-        if not usable:
-            hint = "write it as https://host/path/"
-            raise UsageError(f"not the URL of a package index: {redact(text)!r}", hint=hint) from None
-        return cls(url=_without_userinfo(parts).rstrip("/") + "/", credentials=_credentials(parts))
+        if not usable or "@" in parts.path:
+            shown = f"***@{text.rpartition('@')[2]}" if "@" in text else text  # a "/" in a password hides it elsewhere
+            hint = "write it as https://host/path/, with special characters of a password percent-encoded"
+            raise UsageError(f"not the URL of a package index: {shown[:200]!r}", hint=hint) from None
+        return cls(url=_without_userinfo(parts).rstrip("/") + "/", credentials=credentials)
 
     def page(self, name: str) -> str:
         """The URL of a project's page, by its normalized name (PEP 503)."""

@@ -202,7 +202,7 @@ class Transport:
             if allowed is not None:
                 request.headers["authorization"] = allowed
             return self._client.send(request, stream=True)
-        except (httpx.HTTPError, httpx.InvalidURL) as exc:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as exc:  # UnicodeError: a host that IDNA refuses
             raise _translated(exc, url) from exc
         except RuntimeError as exc:  # httpx's way to say that its client is closed
             raise Unavailable(f"stopped before {redact(url)} was fetched") from exc
@@ -291,7 +291,7 @@ def _status_error(status: int, subject: str) -> SourceError:
 
 
 def _translated(exc: Exception, url: str) -> BundlerError | _Temporary:
-    if isinstance(exc, (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError)):
+    if isinstance(exc, (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError, UnicodeError)):
         return Refused(f"{redact(url)} can't be asked for", details=(_reason(exc),))
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(exc)):
         hint = "name the file with your authority's certificate in SSL_CERT_FILE"

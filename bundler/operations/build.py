@@ -66,7 +66,8 @@ def build_bundle(request: BuildRequest, progress: Progress) -> BuildSummary:
     Raises:
         BundlerError: any of its branches; nothing is left behind.
     """
-    _check_output(request.output)
+    output = Path(os.path.realpath(request.output))  # a link is followed, as a shell's ">" does
+    _check_output(output)
     with opened_gathering(
         request.wanted,
         request.targets,
@@ -79,7 +80,7 @@ def build_bundle(request: BuildRequest, progress: Progress) -> BuildSummary:
         manifest, documents = describe_bundle(request.wanted, selection, gathering.sizes)
         artifact_bytes = sum(artifact.size for artifact in manifest.artifacts)
         progress.begin("packing", total_bytes=artifact_bytes, total_files=len(manifest.artifacts))
-        with publish_file(request.output) as stream:
+        with publish_file(output) as stream:
             bundle_bytes = write_bundle(
                 stream,
                 manifest,
@@ -105,6 +106,8 @@ def _check_output(output: Path) -> None:
     """Say before any work what would only be found out at its end."""
     if output.is_dir():
         raise UsageError(f"{output} is a directory", hint="name the bundle's file, such as app.tar.zst")
+    if output.exists() and not output.is_file():
+        raise UsageError(f"{output} is a device or a pipe", hint="name a regular file, such as app.tar.zst")
     if not output.parent.is_dir():
         hint = f"create {output.parent} first"
         raise EnvironmentProblem(f"can't write {output}: its directory doesn't exist", hint=hint)

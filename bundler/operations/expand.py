@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 from bundler.bundle.ahead import THREADS
@@ -10,7 +11,7 @@ from bundler.bundle.manifest import MANIFEST_NAME, Manifest
 from bundler.errors import BundleFormatError, EnvironmentProblem, UsageError
 from bundler.operations.opening import open_bundle
 from bundler.operations.progress import Progress
-from bundler.publication import TEMPORARY_PREFIX, publish_directory
+from bundler.publication import is_temporary, publish_directory
 
 __all__ = ["expand_bundle"]
 
@@ -27,6 +28,7 @@ def expand_bundle(bundle: Path, directory: Path, *, force: bool, progress: Progr
     replace = _check_directory(directory, force=force)
     with open_bundle(bundle) as reader:
         files = reader.manifest.files
+        _check_space(directory, sum(file.size for file in files))
         progress.begin("expanding", total_bytes=sum(file.size for file in files), total_files=len(files))
         with publish_directory(directory, replace=replace, last=MANIFEST_NAME) as temporary:
             reader.expand_to(temporary, threads=THREADS, progress=lambda count: progress.advance(nbytes=count))
@@ -54,6 +56,16 @@ def _check_directory(directory: Path, *, force: bool) -> bool:
     return True
 
 
+def _check_space(directory: Path, needed: int) -> None:
+    """Say before any work that it can't fit; a bundle of zeros is small and may hold terabytes."""
+    free = shutil.disk_usage(directory if directory.exists() else directory.parent).free
+    if free < needed:
+        raise EnvironmentProblem(
+            f"can't write {directory}: the bundle holds {needed} bytes, and only {free} are free there",
+            hint="free some space, or choose another directory",
+        )
+
+
 def _check_former(directory: Path, found: list[str]) -> None:
     """Only what a bundle put there may be removed: the files that its bundle.json names."""
     try:
@@ -61,7 +73,7 @@ def _check_former(directory: Path, found: list[str]) -> None:
     except (OSError, BundleFormatError) as exc:
         raise UsageError(f"{directory} isn't a former expansion of a bundle", hint="name a new directory") from exc
     known = {MANIFEST_NAME, *(file.filename for file in manifest.files)}
-    strangers = [name for name in found if name not in known and not name.startswith(TEMPORARY_PREFIX)]
+    strangers = [name for name in found if name not in known and not is_temporary(name)]
     if strangers:
         raise UsageError(
             f"{directory} isn't a former expansion alone: it also holds {strangers[0]!r}",

@@ -64,8 +64,10 @@ def _open_file(written: str, within: str | None) -> tuple[str, bytes]:
 
 def _read(path: Path) -> bytes:
     try:
-        if path.stat().st_size > _MAX_FILE:
-            raise UsageError(f"{path} is larger than {_MAX_FILE >> 20} MiB, which no such file is")
-        return path.read_bytes()
+        with open(path, "rb") as stream:  # a pipe too, such as a shell's <(…)
+            data = stream.read(_MAX_FILE + 1)
     except OSError as exc:
         raise UsageError(f"can't read {path}: {(exc.strerror or str(exc)).lower()}") from exc
+    if len(data) > _MAX_FILE:
+        raise UsageError(f"{path} is larger than {_MAX_FILE >> 20} MiB, which no such file is")
+    return data

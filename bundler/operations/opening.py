@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bundler.bundle.reader import BundleReader
+from bundler.errors import UsageError
 
 __all__ = ["open_bundle"]
 
@@ -21,6 +22,8 @@ def open_bundle(path: Path) -> Iterator[BundleReader]:
         BundleFormatError: not a bundle, a damaged one, or one of a newer format.
     """
     if str(path) == "-":
+        if sys.stdin is None:
+            raise UsageError("standard input is closed", hint="name the bundle's file")
         yield BundleReader(sys.stdin.buffer, "standard input")
         return
     with BundleReader.open(path) as reader:

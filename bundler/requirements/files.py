@@ -34,6 +34,7 @@ _OPTIONS = re.compile(r"(?:^|(?<=\s))-.*", re.DOTALL)
 _INCLUDE = re.compile(r"(?:-([rc])|--(requirement|constraint)(?=[=\s]))=?(.*)", re.DOTALL)
 _URL = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)  # one letter is a Windows drive
 _NEARLY = re.compile(r"([\w.-]+\s*(?:\[[^]]*\])?)\s*(=>|=<|=|)\s*([0-9]\S*)")
+_MAX_HINTED = 200  # characters; the pattern takes cubic time
 _BY_NAME = "ask for it by name and version, such as name==1.0: a bundle holds files of an index"
 
 
@@ -220,7 +221,7 @@ def _split(text: str, origin: Origin) -> list[str]:
 
 
 def _hint(text: str) -> str | None:
-    match = _NEARLY.fullmatch(text)
+    match = _NEARLY.fullmatch(text) if len(text) <= _MAX_HINTED else None
     if match is None:
         return None
     operator = {"=>": ">=", "=<": "<="}.get(match[2], "==")

@@ -19,6 +19,7 @@ from bundler.targets.model import Target
 __all__ = ["explain"]
 
 _SHOWN_VERSIONS = 4
+_SHOWN_TEXT = 200  # characters of a requirement
 
 _HINTS = {
     Reason.REQUIRES_PYTHON: "choose another Python with --python, or allow an older version of {name}",
@@ -76,14 +77,15 @@ def _project(
 
 
 def _who(want: Want, parent: Candidate | None) -> str:
+    text = want.text if len(want.text) <= _SHOWN_TEXT else f"{want.text[:_SHOWN_TEXT]}…"
     if want.impossible is not None and parent is not None:
         return f"{parent.name} {parent.version}: {want.impossible}"
     if want.impossible is not None:
         return f"{want.origin}: {want.impossible}"
     if parent is None:
-        return f"{want.origin} asks for {want.text}"
+        return f"{want.origin} asks for {text}"
     extra = f"[{parent.extra}]" if parent.extra else ""
-    return f"{parent.name}{extra} {parent.version} asks for {want.text}"
+    return f"{parent.name}{extra} {parent.version} asks for {text}"
 
 
 def _existing(releases: Sequence[Release]) -> str:

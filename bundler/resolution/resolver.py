@@ -127,9 +127,10 @@ def unite(resolutions: Sequence[Resolution]) -> Selection:
     """Each file once over all resolutions.
 
     Raises:
-        IntegrityError: one file name with two hashes.
+        IntegrityError: one file name with two hashes, or in two spellings that differ only in case.
     """
     files: dict[str, ProjectFile] = {}
+    spellings: dict[str, ProjectFile] = {}
     targets: dict[str, list[str]] = {}
     for resolution in resolutions:
         for pin in resolution.pins:
@@ -140,6 +141,10 @@ def unite(resolutions: Sequence[Resolution]) -> Selection:
                     expected=str(known.digest),
                     actual=str(pin.file.digest),
                 )
+            twin = spellings.setdefault(pin.file.filename.lower(), pin.file)
+            if twin.filename != pin.file.filename:
+                message = f"{twin.url} and {pin.file.url} are one file name on some systems"
+                raise IntegrityError(message, expected=twin.filename, actual=pin.file.filename)
             targets.setdefault(pin.file.filename, []).append(resolution.target.name)
     selected = [(files[name], files[name].digest, tuple(targets[name])) for name in sorted(files)]
     return Selection(

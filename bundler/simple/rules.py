@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from urllib.parse import urldefrag, urljoin, urlsplit
+from urllib.parse import urldefrag, urljoin, urlsplit, urlunsplit
 
 from bundler.digests import STRONG_ALGORITHMS, Digest
 from bundler.errors import Refused, UnusableFile
@@ -15,7 +15,9 @@ _STATUSES = ("active", "archived", "quarantined", "deprecated")
 _PORTS = {"http": 80, "https": 443}
 _CONTROL = re.compile(r"[\0-\x20\x7f]")
 # Nearly every link: absolute already, so that urljoin, 20 times slower, would return it as it is.
-_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)*+/[A-Za-z0-9/._+!%~-]*+(?=#|\Z)")
+_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+)*+/[A-Za-z0-9/._+!%~-]*+(?=#|\Z)")
+#: What DNS can look up, or an address; anything else would end the build deep inside the HTTP library.
+_HOST = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?|[0-9A-Fa-f:.%]+")
 _API_VERSION = re.compile(r"([0-9]{1,9})\.[0-9]{1,9}")
 
 
@@ -36,7 +38,7 @@ def known_status(marker: str) -> str:
 
 
 def file_url(base: str, href: str, filename: str) -> str:
-    """Make a file's link absolute, without its fragment.
+    """Make a file's link absolute, without its fragment and userinfo.
 
     Raises:
         UnusableFile: it leads elsewhere than http and https (or file, on a page that is itself a file's).
@@ -46,13 +48,13 @@ def file_url(base: str, href: str, filename: str) -> str:
     try:
         url = urldefrag(urljoin(base, href)).url
         parts = urlsplit(url)
-        web = parts.scheme in _PORTS and bool(parts.hostname) and (parts.port or True)
+        web = parts.scheme in _PORTS and _HOST.fullmatch(parts.hostname or "") and (parts.port or True)
     except ValueError as exc:
         raise UnusableFile(f"{filename}: its link {href[:120]!r} is no URL") from exc
     local = parts.scheme == "file" and urlsplit(base).scheme == "file"
     if not (web or local) or _CONTROL.search(url):
         raise UnusableFile(f"{filename}: its link {href[:120]!r} isn't one that a page may hold")
-    return url
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query, ""))
 
 
 def origin_of(url: str) -> tuple[str, str | None, int | None]:

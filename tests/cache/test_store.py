@@ -29,10 +29,20 @@ def test_the_default_place_is_made_in_a_home_that_exists(home: Path) -> None:
     default = home / ".cache" / "bundler"
     with open_store(None, default=default) as store:
         assert (store.root, store.temporary, store.notice) == (default, False, None)
-    assert (default / "CACHEDIR.TAG").read_text().startswith("Signature: 8a477f597d28d172789f06886806bc55\n")
+    tag = default / "v1" / "CACHEDIR.TAG"
+    assert tag.read_text().startswith("Signature: 8a477f597d28d172789f06886806bc55\n")
     assert default.stat().st_mode & 0o077 == 0
-    assert sorted(path.name for path in default.iterdir()) == ["CACHEDIR.TAG", "v1"]
-    assert list((default / "v1").iterdir()) == []
+    assert sorted(path.name for path in default.iterdir()) == ["v1"]
+    assert sorted(path.name for path in (default / "v1").iterdir()) == ["CACHEDIR.TAG", *sorted(KINDS)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_cache_with_something_else_in_the_place_of_a_kind_isnt_used(home: Path, kind: str) -> None:
+    (home / "cache" / "v1").mkdir(parents=True)
+    (home / "cache" / "v1" / kind).write_text("in the way")
+    with open_store(home / "cache", default=home) as store:
+        assert store.temporary
+        assert store.notice is not None
 
 
 def test_nobodys_home_is_ever_made(tmp_path: Path, temporary: Path) -> None:
@@ -49,7 +59,7 @@ def test_nobodys_home_is_ever_made(tmp_path: Path, temporary: Path) -> None:
 def test_a_named_place_is_made_with_its_parents(tmp_path: Path) -> None:
     with open_store(tmp_path / "a" / "b" / "c" / "d", default=tmp_path) as store:
         assert not store.temporary
-    assert (tmp_path / "a" / "b" / "c" / "d" / "CACHEDIR.TAG").exists()
+    assert (tmp_path / "a" / "b" / "c" / "d" / "v1" / "CACHEDIR.TAG").exists()
 
 
 def test_without_a_cache_nothing_stays(home: Path, temporary: Path) -> None:

@@ -6,13 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.cli.running import Outcome, left_in, run
 from tests.support.fake_index import FakeIndex
-from tests.support.wheels import make_wheel
+from tests.support.wheels import make_sdist, make_wheel
 
 
 @pytest.fixture(autouse=True)
@@ -208,3 +210,95 @@ def test_a_wrong_option_and_an_unknown_command(capsys: pytest.CaptureFixture[str
     assert run(capsys, "build", "--nosuch").code == 2
     assert run(capsys, "nosuch").code == 2
     assert run(capsys, "build", "app").code == 2
+
+
+CANARY = "CANARY77"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://user:{CANARY}/pw@127.0.0.1:9/simple/",
+        f"http://user:{CANARY}#x@index.example/",
+        f"user:{CANARY}@index.example/simple/",
+        f"http:/user:{CANARY}@index.example/",
+        f"http://user:{CANARY}\udcff@127.0.0.1:9/simple/",
+        f"http://user:{CANARY}@127.0.0.1:9/simple/",
+        f"http://user:{CANARY}@a..b/simple/",
+    ],
+)
+def test_no_message_tells_the_password_of_an_index(url: str, capsys: pytest.CaptureFixture[str], place: Path) -> None:
+    outcome = run(capsys, "build", "app", "-o", place / "app.tar.zst", "--index-url", url)
+    assert outcome.code in (2, 4)
+    assert CANARY not in outcome.out + outcome.err
+
+
+@pytest.mark.parametrize("line", ["a" + "\u3000" * 3000 + "!x", "1" * 60_000 + " x", "(" * 60_000])
+def test_a_line_made_to_be_slow_is_refused_at_once(line: str, capsys: pytest.CaptureFixture[str], place: Path) -> None:
+    (place / "r.txt").write_text(line)
+    started = time.process_time()
+    assert run(capsys, "build", "-r", place / "r.txt", "-o", place / "app.tar.zst").code == 2
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("option", ["-r", "-c", "--target"])
+def test_an_endless_file_is_refused(option: str, capsys: pytest.CaptureFixture[str], place: Path) -> None:
+    outcome = run(capsys, "build", "app", option, "/dev/zero", "-o", place / "app.tar.zst")
+    assert (outcome.code, "/dev/zero is larger than" in outcome.err) == (2, True)
+
+
+def test_a_device_is_not_replaced(capsys: pytest.CaptureFixture[str], place: Path) -> None:
+    os.mkfifo(place / "pipe")
+    outcome = run(capsys, "build", "app", "-o", place / "pipe")
+    assert (outcome.code, (place / "pipe").is_fifo()) == (2, True)
+
+
+def test_a_link_is_followed(capsys: pytest.CaptureFixture[str], place: Path, origin: str) -> None:
+    (place / "link").symlink_to(place / "real")
+    assert run(capsys, "build", "app", "-o", place / "link", "--index-url", f"{origin}/simple/").code == 0
+    assert ((place / "link").is_symlink(), (place / "real").is_file()) == (True, True)
+
+
+def test_one_file_under_two_names_is_checked_under_each(
+    capsys: pytest.CaptureFixture[str], place: Path, origin: str, index: FakeIndex
+) -> None:
+    filename, data = make_sdist("two", "1.0")
+    index.add(filename, data, requires_python="<3.12")
+    index.add("two-2.0.tar.gz", data, requires_python=">=3.12", url=f"{origin}/files/{filename}")
+    pythons = ("--python", "3.11", "--python", "3.12", "--platform", "linux-x86_64")
+    options = ("-o", place / "app.tar.zst", "--index-url", f"{origin}/simple/")
+    outcome = run(capsys, "build", "two", *pythons, *options)
+    assert (outcome.code, "two-2.0.tar.gz" in outcome.err) == (3, True)
+
+
+def test_names_that_differ_only_in_case_are_refused(
+    capsys: pytest.CaptureFixture[str], place: Path, origin: str, index: FakeIndex
+) -> None:
+    _, data = make_wheel("case", "1.0")
+    index.add("Case-1.0-py3-none-any.whl", data, requires_python="<3.12")
+    index.add("case-1.0-py3-none-any.whl", data, requires_python=">=3.12")
+    pythons = ("--python", "3.11", "--python", "3.12", "--platform", "linux-x86_64")
+    options = ("-o", place / "app.tar.zst", "--index-url", f"{origin}/simple/")
+    outcome = run(capsys, "build", "case", *pythons, *options)
+    assert (outcome.code, "are one file name on some systems" in outcome.err) == (5, True)
+
+
+def test_a_directory_in_the_place_of_a_blob_is_replaced(
+    capsys: pytest.CaptureFixture[str], place: Path, origin: str, tmp_path: Path
+) -> None:
+    options = ("-o", place / "app.tar.zst", "--index-url", f"{origin}/simple/", "--cache-dir", tmp_path / "cache")
+    assert run(capsys, "build", "app", *options).code == 0
+    for blob in [path for path in (tmp_path / "cache" / "v1" / "blobs").rglob("*") if path.is_file()]:
+        blob.unlink()
+        blob.mkdir()
+        (blob / "inside").write_text("x")
+    assert run(capsys, "build", "app", *options).code == 0
+
+
+def test_a_bundle_that_cannot_fit_is_refused_before_any_work(
+    bundle: Path, capsys: pytest.CaptureFixture[str], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1000))
+    outcome = run(capsys, "expand", bundle, place / "out")
+    assert (outcome.code, "only 1000 are free" in outcome.err) == (7, True)
+    assert left_in(place) == []

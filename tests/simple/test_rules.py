@@ -1,18 +1,34 @@
 from __future__ import annotations
 
+import re
 from urllib.parse import urldefrag, urljoin
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bundler.digests import Digest
+from bundler.errors import UnusableFile
 from bundler.simple.rules import file_url, origin_of, strongest
 
 
 @given(st.from_regex(r"https?://[a-z.-]{1,9}/[A-Za-z0-9/._+!%~-]{0,20}(#[a-z=]*)?", fullmatch=True))
 def test_the_short_way_for_plain_links_gives_what_urljoin_gives(href: str) -> None:
     for base in ("https://index.example/simple/demo/", "http://other.example"):
-        assert file_url(base, href, "demo.zip") == urldefrag(urljoin(base, href)).url
+        try:
+            assert file_url(base, href, "demo.zip") == urldefrag(urljoin(base, href)).url
+        except UnusableFile:
+            assert re.search(r"//[a-z.-]*(\.\.|//)|//\.", href)
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..example", ".example", "a b", "ex\u00e4mple"])
+def test_a_host_that_cannot_be_looked_up_makes_the_file_unusable(host: str) -> None:
+    with pytest.raises(UnusableFile, match="isn't one that a page may hold"):
+        file_url("https://index.example/simple/demo/", f"http://{host}/demo.zip", "demo.zip")
+
+
+def test_a_links_userinfo_is_dropped() -> None:
+    assert file_url("https://index.example/", "http://u:secret@files.example/a?b#c", "a") == "http://files.example/a?b"
 
 
 def test_a_default_port_is_the_same_origin() -> None:
