@@ -10,7 +10,8 @@ import click
 
 from bundler.cli.display import Display
 from bundler.cli.options import DEFAULT_INDEX_URL, cache_options, display_options, option, target_options
-from bundler.cli.text import human_size
+from bundler.cli.text import counted, human_size
+from bundler.errors import UsageError
 
 if TYPE_CHECKING:
     from bundler.operations.build import BuildSummary
@@ -38,7 +39,14 @@ __all__ = ["build"]
     metavar="FILE",
     help="A file of constraints. Repeatable.",
 )
-@option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="BUNDLE", help="The file to write.")
+@option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="BUNDLE",
+    help="The file to write; one that is there is replaced once the new one is whole.",
+)
 @target_options
 @option("--index-url", default=DEFAULT_INDEX_URL, show_default=True, metavar="URL", help="The package index.")
 @cache_options
@@ -65,6 +73,9 @@ def build(
     from bundler.operations.inputs import read_targets, read_wanted
 
     screen = Display(**display)
+    for path in (*requirement_files, *constraint_files, *target_files):
+        if output.exists() and path.exists() and output.samefile(path):
+            raise UsageError(f"{output} is asked for as input and as output", hint="name another file with -o")
     request = BuildRequest(
         wanted=read_wanted(requirements, requirement_files, constraint_files),
         targets=read_targets(pythons, platforms, target_files),
@@ -84,9 +95,10 @@ def _as_lines(summary: BuildSummary) -> Iterator[str]:
         yield f"warning: {warning}"
     yield from _passed_over(summary)
     for name, pins in summary.pins_by_target:
-        yield f"{name}: {pins} packages"
-    sdists = f", {summary.sdists} of them sdists (installing those needs their build tools)" if summary.sdists else ""
-    yield f"{summary.files} files{sdists}, {human_size(summary.artifact_bytes)}"
+        yield f"{name}: {counted(pins, 'package')}"
+    for sdist in summary.sdists:
+        yield f"sdist: {sdist} (no wheel of that version fits; installing it needs its build tools)"
+    yield f"{counted(summary.files, 'file')}, {human_size(summary.artifact_bytes)}"
     yield f"wrote {summary.output} ({human_size(summary.bundle_bytes)})"
     yield f"identity {summary.identity}"
 
@@ -107,7 +119,7 @@ def _as_json(summary: BuildSummary) -> dict[str, object]:
         "bundle_bytes": summary.bundle_bytes,
         "artifact_bytes": summary.artifact_bytes,
         "files": summary.files,
-        "sdists": summary.sdists,
+        "sdists": list(summary.sdists),
         "targets": dict(summary.pins_by_target),
         "passed_over": [
             {"name": p.name, "version": str(p.version), "targets": list(p.targets), "reason": p.reason}

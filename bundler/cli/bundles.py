@@ -10,7 +10,7 @@ import click
 
 from bundler.cli.display import Display
 from bundler.cli.options import display_options, option
-from bundler.cli.text import human_size
+from bundler.cli.text import counted, human_size, plain
 
 if TYPE_CHECKING:
     from bundler.bundle.manifest import Manifest
@@ -38,7 +38,7 @@ def expand(*, bundle: Path, directory: Path, force: bool, **display: Any) -> Non
     if not screen.quiet or screen.as_json:
         screen.result(
             {"directory": str(directory), "identity": str(manifest.identity), "files": len(manifest.artifacts)},
-            (f"expanded {len(manifest.artifacts)} files into {directory}", f"identity {manifest.identity}"),
+            (f"expanded {counted(len(manifest.artifacts), 'file')} into {directory}", f"identity {manifest.identity}"),
         )
 
 
@@ -57,10 +57,11 @@ def verify(bundle: Path, **display: Any) -> int:
     if not screen.quiet or screen.as_json:
         screen.result(
             {"bundle": str(bundle), "identity": identity, "sound": not findings, "findings": findings},
-            findings or (f"{bundle} is sound: {report.files} files", f"identity {identity}"),
+            findings or (f"{bundle} is sound: {counted(report.files, 'file')}", f"identity {identity}"),
         )
     if findings:
-        click.echo(f"error: {bundle} is damaged", err=True)
+        wrong = "is damaged" if identity else "can't be read as a bundle"
+        click.echo(plain(f"error: {bundle} {wrong}"), err=True)
         return 5
     return 0
 
@@ -69,7 +70,7 @@ def verify(bundle: Path, **display: Any) -> int:
 @_bundle
 @display_options
 def inspect(bundle: Path, **display: Any) -> None:
-    """Show what BUNDLE holds: targets, packages, versions, sizes, origins."""
+    """Show what BUNDLE ("-" is standard input) holds: targets, packages, versions, sizes; with -v origins."""
     from bundler.operations.inspect import inspect_bundle
 
     screen = Display(**display)
@@ -78,7 +79,8 @@ def inspect(bundle: Path, **display: Any) -> None:
         screen.result(_as_json(manifest), ())
         return
     screen.result(None, _heading(manifest))
-    screen.table(["package", "version", "size", "targets", "file", "origin"], _rows(manifest))
+    headings = ["package", "version", "size", "targets", "file", *(["origin"] if screen.verbose else [])]
+    screen.table(headings, [row[: len(headings)] for row in sorted(_rows(manifest))])
 
 
 def _heading(manifest: Manifest) -> Iterator[str]:
@@ -87,7 +89,7 @@ def _heading(manifest: Manifest) -> Iterator[str]:
     yield f"made by {manifest.producer_name} {manifest.producer_version}, format {manifest.format}"
     yield f"requirements: {', '.join(manifest.requirements)}"
     yield f"targets: {', '.join(target.name for target in manifest.targets)}"
-    yield f"{len(manifest.artifacts)} files, {human_size(total)}"
+    yield f"{counted(len(manifest.artifacts), 'file')}, {human_size(total)}"
     yield ""
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from bundler.cli.text import human_size, plain
+from bundler.cli.text import counted, human_size, plain
 from bundler.operations.progress import Progress
 
 if TYPE_CHECKING:
@@ -92,9 +92,9 @@ class _Lines:
     def begin(self, stage: str, *, total_bytes: int | None = None, total_files: int | None = None) -> None:
         """One line per stage."""
         if self._stages:
-            files = f": {total_files} files" if total_files is not None else ""
-            size = f", {human_size(total_bytes)}" if total_bytes is not None else ""
-            click.echo(plain(f"{stage}{files}{size}"), err=True)
+            files = [counted(total_files, "file")] if total_files is not None else []
+            size = [human_size(total_bytes)] if total_bytes is not None else []
+            click.echo(plain(": ".join([stage, *filter(None, [", ".join(files + size)])])), err=True)
 
     def advance(self, *, nbytes: int = 0, files: int = 0) -> None:
         """A log doesn't move."""

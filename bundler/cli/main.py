@@ -19,7 +19,7 @@ from bundler.cli.bundles import expand, inspect, verify
 from bundler.cli.caching import cache
 from bundler.cli.targeting import target
 from bundler.cli.text import plain
-from bundler.errors import BundlerError, EnvironmentProblem
+from bundler.errors import BundlerError, EnvironmentProblem, UsageError
 
 __all__ = ["commands", "main"]
 
@@ -36,13 +36,16 @@ Bundle Python packages here, install them where there is no network.
 """
 
 _EPILOG = """\b
+Every option can stand in a variable, several values separated by spaces: BUNDLER_INDEX_URL, BUNDLER_PYTHON …
+
+\b
 Exit codes:
   0  done
   1  a fault of our own
   2  the command line, a requirement or a target can't be understood
   3  no set of versions satisfies the requirements
   4  the index or a file on it can't be used
-  5  bytes aren't what their hash says, or the bundle is damaged or foreign
+  5  bytes aren't what their hash says, or the bundle is damaged, foreign or of a newer format
   7  disk full, no permission, read-only
   130, 143  interrupted, terminated
 """
@@ -78,8 +81,9 @@ def _run(arguments: list[str]) -> int:
         result = commands.main(arguments, prog_name="bundler", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.ClickException as exc:
-        exc.show()
-        return 2
+        if isinstance(exc, click.UsageError) and exc.ctx is not None:
+            click.echo(exc.ctx.get_usage(), err=True)
+        return _report(UsageError(exc.format_message()), arguments)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return INTERRUPTED

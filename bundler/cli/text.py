@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["human_size", "plain"]
+__all__ = ["counted", "human_size", "plain"]
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun: "1 file", "2 files"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def human_size(count: int) -> str:

@@ -54,7 +54,8 @@ class BuildSummary:
     bundle_bytes: int
     artifact_bytes: int
     files: int
-    sdists: int
+    #: File names of the artifacts that must be built where they are installed.
+    sdists: tuple[str, ...]
     pins_by_target: tuple[tuple[str, int], ...]
     passed_over: tuple[NewerVersion, ...]
     warnings: tuple[str, ...]
@@ -66,8 +67,8 @@ def build_bundle(request: BuildRequest, progress: Progress) -> BuildSummary:
     Raises:
         BundlerError: any of its branches; nothing is left behind.
     """
+    _check_output(request.output)
     output = Path(os.path.realpath(request.output))  # a link is followed, as a shell's ">" does
-    _check_output(output)
     with opened_gathering(
         request.wanted,
         request.targets,
@@ -79,7 +80,8 @@ def build_bundle(request: BuildRequest, progress: Progress) -> BuildSummary:
         selection = gathering.selection()
         manifest, documents = describe_bundle(request.wanted, selection, gathering.sizes)
         artifact_bytes = sum(artifact.size for artifact in manifest.artifacts)
-        progress.begin("packing", total_bytes=artifact_bytes, total_files=len(manifest.artifacts))
+        everything = len(manifest.encode()) + sum(file.size for file in manifest.files)
+        progress.begin("packing", total_bytes=everything)
         with publish_file(output) as stream:
             bundle_bytes = write_bundle(
                 stream,
@@ -95,7 +97,7 @@ def build_bundle(request: BuildRequest, progress: Progress) -> BuildSummary:
         bundle_bytes=bundle_bytes,
         artifact_bytes=artifact_bytes,
         files=len(manifest.artifacts),
-        sdists=sum(not artifact.filename.endswith(".whl") for artifact in manifest.artifacts),
+        sdists=tuple(a.filename for a in manifest.artifacts if not a.filename.endswith(".whl")),
         pins_by_target=tuple((r.target.name, len(r.pins)) for r in selection.resolutions),
         passed_over=_passed_over(selection),
         warnings=tuple(sorted({warning for r in selection.resolutions for warning in r.warnings})),
@@ -104,6 +106,8 @@ def build_bundle(request: BuildRequest, progress: Progress) -> BuildSummary:
 
 def _check_output(output: Path) -> None:
     """Say before any work what would only be found out at its end."""
+    if str(output) == "-":
+        raise UsageError("a bundle can't be written to standard output", hint="name a file, such as app.tar.zst")
     if output.is_dir():
         raise UsageError(f"{output} is a directory", hint="name the bundle's file, such as app.tar.zst")
     if output.exists() and not output.is_file():

@@ -29,7 +29,7 @@ def expand_bundle(bundle: Path, directory: Path, *, force: bool, progress: Progr
     with open_bundle(bundle) as reader:
         files = reader.manifest.files
         _check_space(directory, sum(file.size for file in files))
-        progress.begin("expanding", total_bytes=sum(file.size for file in files), total_files=len(files))
+        progress.begin("expanding", total_bytes=sum(file.size for file in files))
         with publish_directory(directory, replace=replace, last=MANIFEST_NAME) as temporary:
             reader.expand_to(temporary, threads=THREADS, progress=lambda count: progress.advance(nbytes=count))
         return reader.manifest

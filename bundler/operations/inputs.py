@@ -9,7 +9,7 @@ from pathlib import Path
 from bundler.errors import UsageError
 from bundler.requirements.files import read_requirements
 from bundler.requirements.model import RequirementSet
-from bundler.targets.descriptions import read_description
+from bundler.targets.descriptions import read_descriptions
 from bundler.targets.model import Target
 from bundler.targets.platforms import targets_for
 
@@ -41,7 +41,7 @@ def read_targets(pythons: Sequence[str], platforms: Sequence[str], files: Sequen
     Raises:
         UsageError: an unknown name, a file that can't be read, or two targets with one name.
     """
-    described = tuple(read_description(_decode(_read(path)), str(path)) for path in files)
+    described = tuple(target for path in files for target in read_descriptions(_decode(_read(path)), str(path)))
     named = targets_for(pythons, platforms) if pythons or platforms or not described else ()
     targets = (*named, *described)
     names = [target.name for target in targets]

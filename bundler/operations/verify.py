@@ -33,9 +33,9 @@ def verify_bundle(bundle: Path, progress: Progress) -> VerificationReport:
     try:
         with open_bundle(bundle) as reader:
             files = reader.manifest.files
-            progress.begin("verifying", total_bytes=sum(file.size for file in files), total_files=len(files))
+            progress.begin("verifying", total_bytes=sum(file.size for file in files))
             findings = reader.verify(threads=THREADS, progress=lambda count: progress.advance(nbytes=count))
             told = tuple(str(finding.error) for finding in findings)
-            return VerificationReport(identity=reader.identity, files=len(files), findings=told)
+            return VerificationReport(identity=reader.identity, files=len(reader.manifest.artifacts), findings=told)
     except (BundleFormatError, IntegrityError) as exc:
         return VerificationReport(identity=None, files=0, findings=(str(exc),))

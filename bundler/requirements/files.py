@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from bundler.digests import STRONG_ALGORITHMS, Digest
 from bundler.distributions import parse_requirement
-from bundler.errors import RequirementError
+from bundler.errors import RequirementError, UsageError
 from bundler.requirements.model import DeclaredRequirement, Origin, RequirementSet
 
 __all__ = ["OpenFile", "read_requirements"]
@@ -79,7 +79,12 @@ class _Reading:
 
     def include(self, include: _Include, within: tuple[str, ...]) -> None:
         """Read a file; `within` are the files that lead to it, outermost first."""
-        name, data = self.open_file(include.path, within[-1] if within else None)
+        try:
+            name, data = self.open_file(include.path, within[-1] if within else None)
+        except UsageError as exc:
+            if not within:
+                raise
+            raise _error(exc.message, include.origin) from exc
         if name in within:
             raise _error(f"{name} includes itself", include.origin, details=(" → ".join((*within, name)),))
         if len(within) >= _MAX_DEPTH:
@@ -187,8 +192,10 @@ def _option_refused(line: str, origin: Origin) -> RequirementError:
     option = re.split(r"[\s=]", line, maxsplit=1)[0][:80]
     if option in {"-e", "--editable"}:
         return _error("an editable requirement can't be bundled", origin, hint=_BY_NAME)
-    hint = "leave it out here, and give it to bundler on the command line (see bundler build --help)"
-    return _error(f"the option {option} has no meaning in this file", origin, hint=hint)
+    hint = "leave it out here"
+    if option in {"-i", "--index-url"}:
+        hint += ", and give it to bundler on the command line: --index-url"
+    return _error(f"the option {option} isn't understood in a requirements file", origin, hint=hint)
 
 
 def _hashes(words: list[str], origin: Origin) -> tuple[Digest, ...]:

@@ -26,7 +26,7 @@ _HINTS = {
     Reason.NO_TAG: "choose another --platform or --python, or allow another version of {name}",
     Reason.YANKED: "pin {name} with == to take a yanked version knowingly",
     Reason.OTHER_HASH: "correct the hashes of {name}, or its version",
-    Reason.UNUSABLE: "allow another version of {name}",
+    Reason.UNUSABLE: "choose a --python or --platform that {name} has wheels for, or allow another version of it",
     Reason.NO_DIGEST: "use an index that states sha256 hashes",
 }
 
@@ -105,7 +105,8 @@ def _grouped(refused: Iterable[Rejection], offered: Sequence[Release]) -> Iterat
             by_version[rejection.version] = rejection
     groups: dict[str, list[str]] = {}
     for version, rejection in by_version.items():
-        groups.setdefault(str(rejection), []).append(str(version))
+        reason = str(rejection).replace(f"({rejection.filename}: ", "(")  # one line for many files with one fault
+        groups.setdefault(reason, []).append(str(version))
     for reason, versions in groups.items():
         yield f"{_listed(versions)}: {reason}"
 

@@ -117,9 +117,7 @@ def resolve(
         target=target,
         pins=tuple(_pins(mapping, provider, target)),
         passed_over=tuple(_passed_over(mapping, state.criteria, provider)),
-        warnings=tuple(
-            f"{name} {version} has no extra {extra!r}" for name, version, extra in sorted(provider.unknown_extras)
-        ),
+        warnings=tuple(_warnings(provider, declared, target)),
     )
 
 
@@ -169,6 +167,13 @@ def _hashes(declared: Iterable[DeclaredRequirement]) -> Mapping[str, frozenset[D
             name = canonicalize_name(item.requirement.name)
             merged[name] = merged.get(name, frozenset(item.hashes)) & frozenset(item.hashes)
     return merged
+
+
+def _warnings(provider: Provider, declared: Sequence[DeclaredRequirement], target: Target) -> Iterator[str]:
+    if not declared:
+        yield f"no requirement applies to {target.name}, by their markers"
+    for name, version, extra in sorted(provider.unknown_extras):
+        yield f"{name} {version} has no extra {extra!r}"
 
 
 def _reached(mapping: Mapping[Key, Candidate], roots: Iterable[Want], provider: Provider) -> Mapping[Key, Candidate]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
 from packaging.tags import Tag
@@ -20,7 +21,7 @@ from bundler.errors import UsageError
 from bundler.targets.model import MARKER_VARIABLES, Target
 from bundler.targets.platforms import target_name
 
-__all__ = ["describe", "from_description", "read_description"]
+__all__ = ["describe", "from_description", "read_descriptions"]
 
 _MAX_TEXT = 8 << 20  # characters; the longest that we make, for macOS 26 on x86_64, has 180 KB
 _MAX_TAGS = 50_000
@@ -29,6 +30,9 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}")
 _PLAIN = re.compile(r"[A-Za-z0-9_.+ -]*")
 _FREE = {"platform_release", "platform_version"}  # sentences on some systems; the rest are words that stand in markers
 _TAG = re.compile(r"([a-z0-9_]+)-([a-z0-9_]+)-([a-z0-9_]+)", re.IGNORECASE | re.ASCII)
+
+
+_OneOrMore = dict[str, object] | Annotated[list[dict[str, object]], msgspec.Meta(min_length=1)]
 
 
 class _Description(msgspec.Struct):
@@ -69,8 +73,8 @@ def from_description(mapping: Mapping[str, object]) -> Target:
         raise ValueError(str(exc)) from exc
 
 
-def read_description(text: str, source: str) -> Target:
-    """Read the JSON that `--target` points at; `source` is the file's name in messages.
+def read_descriptions(text: str, source: str) -> tuple[Target, ...]:
+    """Read the JSON that `--target` points at, one description or a list of them; `source` is the file's name.
 
     Raises:
         UsageError: not JSON, or not the description of a target.
@@ -78,7 +82,8 @@ def read_description(text: str, source: str) -> Target:
     if len(text) > _MAX_TEXT:
         raise UsageError(f"{source} isn't the description of a target: it is longer than {_MAX_TEXT} characters")
     try:
-        return from_description(msgspec.json.decode(text.removeprefix("\ufeff"), type=dict[str, object]))
+        found = msgspec.json.decode(text.removeprefix("\ufeff"), type=_OneOrMore)
+        return tuple(from_description(each) for each in (found if isinstance(found, list) else [found]))
     except (ValueError, msgspec.MsgspecError, RecursionError) as exc:
         raise UsageError(
             f"{source} isn't the description of a target: {str(exc)[:300]}",

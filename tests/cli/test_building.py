@@ -61,7 +61,7 @@ def test_quiet_says_nothing_and_json_says_all(capsys: pytest.CaptureFixture[str]
     assert (quiet.out, quiet.err) == ("", "")
     report = both(capsys, place / "app.tar.zst", "app", "-q", "--json").json
     assert report["targets"] == {LINUX: 2, WINDOWS: 3}
-    assert (report["files"], report["sdists"], report["warnings"]) == (3, 0, [])
+    assert (report["files"], report["sdists"], report["warnings"]) == (3, [], [])
     assert report["bundle_bytes"] == (place / "app.tar.zst").stat().st_size
 
 
@@ -102,7 +102,7 @@ def test_an_sdist_is_taken_where_no_wheel_fits_and_its_code_is_never_run(
     (passed,) = report["passed_over"]
     assert (passed["name"], passed["version"]) == ("source", "3.0")
     assert "isn't static" in passed["reason"]
-    assert report["sdists"] == 1
+    assert report["sdists"] == ["source-2.0.tar.gz"]
     assert not (tmp_path / "canary").exists()
 
 
@@ -179,3 +179,19 @@ def test_newer_versions_passed_over_for_one_reason_stand_on_one_line(
         index.add_wheel("lib", version, tag="cp312-cp312-win_amd64")
     outcome = build(capsys, place / "app.tar.zst", "lib", "--python", "3.12", "--platform", "linux-x86_64")
     assert f"passed over lib 2.0, 2.1 ({LINUX}): no wheel for this platform and Python" in outcome.out.splitlines()
+
+
+def test_an_input_is_never_the_output(capsys: pytest.CaptureFixture[str], place: Path) -> None:
+    (place / "r.txt").write_text("app\n")
+    outcome = run(capsys, "build", "-r", place / "r.txt", "-o", place / "r.txt")
+    assert (outcome.code, (place / "r.txt").read_text()) == (2, "app\n")
+
+
+def test_standard_output_is_refused_by_name(capsys: pytest.CaptureFixture[str], place: Path) -> None:
+    outcome = run(capsys, "build", "app", "-o", "-")
+    assert (outcome.code, "can't be written to standard output" in outcome.err) == (2, True)
+
+
+def test_requirements_that_apply_nowhere_are_a_warning(capsys: pytest.CaptureFixture[str], place: Path) -> None:
+    outcome = build(capsys, place / "app.tar.zst", "app; sys_platform == 'nope'", "--python", "3.12")
+    assert "warning: no requirement applies to cp312-" in outcome.out

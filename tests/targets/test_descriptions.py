@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundler.errors import UsageError
-from bundler.targets.descriptions import describe, from_description, read_description
+from bundler.targets.descriptions import describe, from_description, read_descriptions
 from bundler.targets.model import Target
 from bundler.targets.platforms import known_platforms, running_target, targets_for
 
@@ -31,7 +31,8 @@ def _environment(**changes: str) -> dict[str, str]:
 )
 def test_a_description_gives_the_same_target_back(target: Target) -> None:
     assert from_description(describe(target)) == target
-    assert read_description(json.dumps(describe(target)), "target.json") == target
+    assert read_descriptions(json.dumps(describe(target)), "target.json") == (target,)
+    assert read_descriptions(json.dumps([describe(target)] * 2), "targets.json") == (target, target)
 
 
 def test_a_description_is_plain_data_in_a_stated_order() -> None:
@@ -47,11 +48,11 @@ def test_the_order_of_the_environment_in_the_file_doesnt_matter() -> None:
 
 
 def test_a_byte_order_mark_does_no_harm() -> None:
-    assert read_description("\ufeff" + json.dumps(_description()), "x.json") == from_description(_description())
+    assert read_descriptions("\ufeff" + json.dumps(_description()), "x.json") == (from_description(_description()),)
 
 
 def test_what_pex_writes_is_read_and_named() -> None:
-    target = read_description((SAMPLES / "pex-complete-platform.json").read_text(), "pex.json")
+    (target,) = read_descriptions((SAMPLES / "pex-complete-platform.json").read_text(), "pex.json")
     assert target.name == "cp311.7-linux-x86_64-glibc2.36"
     assert str(target.tags[0]) == "cp311-cp311-manylinux_2_36_x86_64"
     assert dict(target.environment)["python_full_version"] == "3.11.7"
@@ -63,7 +64,7 @@ def test_what_pex_writes_is_read_and_named() -> None:
     ("text", "reason"),
     [
         ("", "truncated"),
-        ("[]", "Expected `object`"),
+        ("[]", "of length >= 1"),
         ("{}", "missing required field `name`"),
         ("[" * 100_000, "Expected `object`"),
         ('{"x":' * 100_000, "."),
@@ -76,7 +77,7 @@ def test_what_pex_writes_is_read_and_named() -> None:
 )
 def test_other_text_is_refused_naming_the_file(text: str, reason: str) -> None:
     with pytest.raises(UsageError, match=r"^far\.json isn't the description of a target: ") as caught:
-        read_description(text, "far.json")
+        read_descriptions(text, "far.json")
     assert reason in caught.value.message
     assert len(caught.value.message) < 500
 
@@ -124,7 +125,7 @@ def test_a_pex_file_with_a_hostile_implementation_gets_no_name() -> None:
 @given(st.text())
 def test_no_text_does_worse_than_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError):
-        read_description(text, "x.json")
+        read_descriptions(text, "x.json")
 
 
 _JSON = st.recursive(
@@ -137,7 +138,7 @@ _JSON = st.recursive(
 @given(key=st.sampled_from(["name", "environment", "tags"]), value=_JSON)
 def test_no_value_does_worse_than_a_usage_error(key: str, value: object) -> None:
     try:
-        target = read_description(json.dumps(_description(**{key: value})), "x.json")
+        (target,) = read_descriptions(json.dumps(_description(**{key: value})), "x.json")
     except UsageError:
         return
     assert from_description(describe(target)) == target
