@@ -13,23 +13,11 @@ from bundler.distributions import CoreMetadata, parse_filename
 from bundler.errors import BundlerError, NotFound
 from bundler.simple.model import ProjectFile, ProjectPage
 from bundler.targets.model import Target
+from tests.support.wheels import core_metadata
 
-__all__ = ["MemorySource", "core_metadata"]
+__all__ = ["MemorySource"]
 
 INDEX = "https://index.example/simple/"
-
-
-def core_metadata(
-    filename: str, *, requires: Iterable[str] = (), requires_python: str | None = None, extras: Iterable[str] = ()
-) -> bytes:
-    """METADATA that agrees with a file name."""
-    distribution = parse_filename(filename)
-    lines = ["Metadata-Version: 2.4", f"Name: {distribution.name}", f"Version: {distribution.version}"]
-    if requires_python is not None:
-        lines.append(f"Requires-Python: {requires_python}")
-    lines += [f"Provides-Extra: {extra}" for extra in extras]
-    lines += [f"Requires-Dist: {text}" for text in requires]
-    return "\n".join([*lines, "", ""]).encode()
 
 
 class MemorySource:
@@ -62,9 +50,10 @@ class MemorySource:
         metadata: bytes | None = None,
     ) -> ProjectFile:
         """Put a wheel or sdist on its project's page, after those that stand there."""
-        name = parse_filename(filename).name
+        distribution = parse_filename(filename)
+        name = distribution.name
         if metadata is None:
-            metadata = core_metadata(filename, requires=requires, requires_python=requires_python, extras=extras)
+            metadata = core_metadata(name, str(distribution.version), tuple(requires), requires_python, tuple(extras))
         file = ProjectFile(
             filename=filename,
             url=f"{INDEX}{name}/{filename}",

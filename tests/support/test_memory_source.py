@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from bundler.errors import Unavailable
-from tests.support.memory_source import MemorySource, core_metadata
+from tests.support.memory_source import MemorySource
 from tests.support.source_conformance import SourceConformance
+from tests.support.wheels import core_metadata
 
 
 @pytest.fixture
@@ -14,7 +15,7 @@ def source() -> MemorySource:
     source.add("alpha-1.0-py3-none-any.whl", requires=requires, extras=("more",))
     source.add("alpha-2.0-py3-none-any.whl", yanked="broken")
     source.add("beta-1.0.tar.gz", requires_python=">=3.9")
-    source.add("delta-1.0-py3-none-any.whl", metadata=core_metadata("other-1.0-py3-none-any.whl"))
+    source.add("delta-1.0-py3-none-any.whl", metadata=core_metadata("other", "1.0"))
     source.know("epsilon")
     return source
 
