@@ -13,12 +13,13 @@ from packaging.utils import canonicalize_name
 from bundler.errors import ResolutionError
 from bundler.requirements.model import DeclaredRequirement
 from bundler.resolution.candidates import Candidate, Reason, Rejection, Release
-from bundler.resolution.provider import Asked, Provider, Want
+from bundler.resolution.provider import Asked, Provider, Reporter, Shelf, Want
 from bundler.targets.model import Target
 
 __all__ = ["explain"]
 
 _SHOWN_VERSIONS = 4
+_SHOWN_ASKERS = 8
 _SHOWN_TEXT = 200  # characters of a requirement
 
 _HINTS = {
@@ -32,7 +33,11 @@ _HINTS = {
 
 
 def explain(
-    causes: Iterable[Asked], provider: Provider, target: Target, limits: Sequence[DeclaredRequirement]
+    causes: Iterable[Asked],
+    provider: Provider,
+    reporter: Reporter,
+    target: Target,
+    limits: Sequence[DeclaredRequirement],
 ) -> ResolutionError:
     """Turn a conflict into an error whose details tell it project by project."""
     by_name: dict[str, list[Asked]] = {}
@@ -41,7 +46,7 @@ def explain(
     details: list[str] = []
     hints: list[str] = []
     for name, asked in by_name.items():
-        told, hint = _project(name, asked, provider, limits)
+        told, hint = _project(name, _askers(name, asked, reporter), provider, limits)
         details += told
         hints.append(hint)
     return ResolutionError(
@@ -51,10 +56,19 @@ def explain(
     )
 
 
+def _askers(name: str, causes: Sequence[Asked], reporter: Reporter) -> list[Asked]:
+    """Who asks for a project; where its own candidates proved unusable, those who asked for them."""
+    own = [cause for cause in causes if cause.requirement.impossible and cause.parent and cause.parent.name == name]
+    others = [cause for cause in causes if cause not in own]
+    return [*others, *reporter.asked.get(name, {}).values()] if own else others
+
+
 def _project(
     name: str, asked: Sequence[Asked], provider: Provider, limits: Sequence[DeclaredRequirement]
 ) -> tuple[list[str], str]:
-    lines = [_who(cause.requirement, cause.parent) for cause in asked]
+    lines = list(dict.fromkeys(_who(cause.requirement, cause.parent) for cause in asked))
+    if len(lines) > _SHOWN_ASKERS:
+        lines[_SHOWN_ASKERS:] = [f"and {len(lines) - _SHOWN_ASKERS} more ask for {name}"]
     lines += [
         f"{d.origin} limits it to {d.requirement}" for d in limits if canonicalize_name(d.requirement.name) == name
     ]
@@ -68,12 +82,25 @@ def _project(
     if not releases:
         lines.append(f"{name}: {_existing(shelf.releases)}")
         return lines, f"relax one of the requirements on {name}"
-    allow_yanked = provider.may_be_yanked(name, wants)
-    refused = [r for rel in releases for r in provider.evaluate(shelf, rel, allow_yanked=allow_yanked)[1]]
-    refused += [r for r in provider.unusable.get(name, ()) if any(r.version == rel.version for rel in releases)]
-    offered = [rel for rel in releases if provider.evaluate(shelf, rel, allow_yanked=allow_yanked)[0]]
+    refused, offered = _evaluated(shelf, releases, provider, allow_yanked=provider.may_be_yanked(name, wants))
     lines += [f"{name} {line}" for line in _grouped(refused, offered)]
     return lines, _hint(name, refused, offered)
+
+
+def _evaluated(
+    shelf: Shelf, releases: Sequence[Release], provider: Provider, *, allow_yanked: bool
+) -> tuple[list[Rejection], list[Release]]:
+    """Every file that was refused among these releases, and the releases that have one which wasn't."""
+    unusable = provider.unusable.get(shelf.page.name, ())
+    refused: list[Rejection] = []
+    offered: list[Release] = []
+    for release in releases:
+        offers, rejections = provider.evaluate(shelf, release, allow_yanked=allow_yanked)
+        later = [rejection for rejection in unusable if rejection.version == release.version]
+        refused += [*later, *rejections]
+        if {offer.file.filename for offer in offers} - {rejection.filename for rejection in later}:
+            offered.append(release)
+    return refused, offered
 
 
 def _who(want: Want, parent: Candidate | None) -> str:
@@ -103,12 +130,13 @@ def _grouped(refused: Iterable[Rejection], offered: Sequence[Release]) -> Iterat
         known = by_version.get(rejection.version)
         if rejection.version not in taken and (known is None or _nearness(rejection) < _nearness(known)):
             by_version[rejection.version] = rejection
-    groups: dict[str, list[str]] = {}
-    for version, rejection in by_version.items():
-        reason = str(rejection).replace(f"({rejection.filename}: ", "(")  # one line for many files with one fault
-        groups.setdefault(reason, []).append(str(version))
-    for reason, versions in groups.items():
-        yield f"{_listed(versions)}: {reason}"
+    groups: dict[str, list[Rejection]] = {}
+    for rejection in by_version.values():
+        reason = str(rejection).replace(f"({rejection.filename}: ", "(")  # many files may share one fault
+        groups.setdefault(reason, []).append(rejection)
+    for reason, rejections in groups.items():
+        told = reason if len(rejections) > 1 else str(rejections[0])
+        yield f"{_listed([str(rejection.version) for rejection in rejections])}: {told}"
 
 
 _NEAREST_FIRST = (

@@ -40,7 +40,7 @@ from bundler.resolution.source import Source
 from bundler.simple.model import ProjectPage
 from bundler.targets.model import Target
 
-__all__ = ["Budget", "BudgetSpent", "Key", "Provider", "Reporter", "Want"]
+__all__ = ["Budget", "BudgetSpent", "Key", "Provider", "Reporter", "Shelf", "Want"]
 
 T = TypeVar("T")
 
@@ -81,17 +81,26 @@ class BudgetSpent(Exception):
 
 
 class Reporter(BaseReporter["Want", Candidate, Key]):
-    """Counts how often each project was pinned, to name those that keep flipping."""
+    """Counts how often each project was pinned, to name those that keep flipping; remembers who asked for what."""
 
     def __init__(self) -> None:
         self.pins: Counter[str] = Counter()
+        #: By project, in the order in which it was asked for, each asker's text once.
+        self.asked: dict[str, dict[tuple[str, str | None], Asked]] = {}
+
+    def adding_requirement(self, requirement: Want, parent: Candidate | None) -> None:
+        """Remember who asks."""
+        if requirement.impossible is None:
+            by_text = self.asked.setdefault(requirement.key[0], {})
+            asker = parent.name if parent else None
+            by_text.setdefault((requirement.text, asker), RequirementInformation(requirement, parent))
 
     def pinning(self, candidate: Candidate) -> None:
         """Count a pin."""
         self.pins[candidate.name] += 1
 
 
-class _Shelf:
+class Shelf:
     """A project's page and releases; for each set of bounds those within it, read once and as far as needed."""
 
     def __init__(self, page: ProjectPage, releases: tuple[Release, ...]) -> None:
@@ -137,7 +146,7 @@ class Provider(AbstractProvider["Want", Candidate, Key]):
         self._catalogue = catalogue
         self._clock = budget.clock
         self._deadline = budget.clock() + budget.seconds
-        self._shelves: dict[str, _Shelf | None] = {}
+        self._shelves: dict[str, Shelf | None] = {}
         self._settled: dict[tuple[str, Version], tuple[Offer, CoreMetadata] | str] = {}
         self._within: dict[tuple[str, Version], bool] = {}
         self._asked: dict[tuple[str, str | None, Version], tuple[Want, ...]] = {}
@@ -243,7 +252,7 @@ class Provider(AbstractProvider["Want", Candidate, Key]):
                 found = True
                 yield Candidate(name=name, extra=extra, version=release.version, offers=offers)
 
-    def shelf(self, name: str, *, required: bool = False) -> _Shelf | None:
+    def shelf(self, name: str, *, required: bool = False) -> Shelf | None:
         """A project's releases; None for a project that no index knows, unless a person asked for it by name.
 
         Raises:
@@ -252,14 +261,14 @@ class Provider(AbstractProvider["Want", Candidate, Key]):
         if name not in self._shelves:
             try:
                 page = self._source.page(name)
-                self._shelves[name] = _Shelf(page, self._catalogue.releases(page))
+                self._shelves[name] = Shelf(page, self._catalogue.releases(page))
             except NotFound:
                 self._shelves[name] = None
         if self._shelves[name] is None and required:
             self._source.page(name)
         return self._shelves[name]
 
-    def allowed(self, shelf: _Shelf, wants: Sequence[Want]) -> Iterable[tuple[Release, bool]]:
+    def allowed(self, shelf: Shelf, wants: Sequence[Want]) -> Iterable[tuple[Release, bool]]:
         """The releases within all specifiers and the constraints, in the order of preference."""
         name = shelf.page.name
         exact = {want.exactly for want in wants if want.exactly is not None}
@@ -275,7 +284,7 @@ class Provider(AbstractProvider["Want", Candidate, Key]):
         return shelf.allowed[key]
 
     def evaluate(
-        self, shelf: _Shelf, release: Release, *, allow_yanked: bool
+        self, shelf: Shelf, release: Release, *, allow_yanked: bool
     ) -> tuple[tuple[Offer, ...], tuple[Rejection, ...]]:
         """A release's offers and rejections for the target."""
         hashes = self._hashes.get(shelf.page.name, frozenset())

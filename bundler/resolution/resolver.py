@@ -109,7 +109,7 @@ def resolve(
     try:
         state = Search(provider, reporter).resolve(roots, max_rounds=budget.rounds)
     except ResolutionImpossible as exc:
-        raise explain(exc.causes, provider, target, limits) from exc
+        raise explain(exc.causes, provider, reporter, target, limits) from exc
     except (ResolutionTooDeep, BudgetSpent) as exc:
         raise _exhausted(reporter, target) from exc
     mapping = _reached(state.mapping, roots, provider)

@@ -73,10 +73,30 @@ def test_an_sdist_that_is_not_static_says_so() -> None:
     source.fail_metadata(sdist.filename, UnusableFile("a-1.0.tar.gz: its metadata isn't static"))
     error = refusal(source, "a")
     assert any("a-1.0.tar.gz: its metadata isn't static" in line for line in error.details)
-    assert error.hint == "allow another version of a"
+    assert error.hint == "choose a --python or --platform that a has wheels for, or allow another version of it"
 
 
 def test_a_project_without_files_says_so() -> None:
     source = MemorySource()
     source.know("a")
     assert refusal(source, "a").details[1] == "a: the index has no wheel or sdist of it"
+
+
+def test_many_versions_with_one_fault_stand_on_one_line() -> None:
+    source = MemorySource()
+    for minor in range(6):
+        sdist = source.add(f"a-1.{minor}.tar.gz")
+        source.fail_metadata(sdist.filename, UnusableFile(f"{sdist.filename}: its metadata isn't static"))
+    error = refusal(source, declared("a", line=2))
+    assert error.details == (
+        "requirements.txt:2 asks for a",
+        "a 1.5, 1.4, 1.3, 1.2 and 2 older: unusable (its metadata isn't static)",
+    )
+    assert error.hint == "choose a --python or --platform that a has wheels for, or allow another version of it"
+
+
+def test_who_asks_for_an_unusable_dependency_is_named() -> None:
+    source = source_of("a-1.0", requires={"a-1.0": ["b>=1"]})
+    sdist = source.add("b-1.0.tar.gz")
+    source.fail_metadata(sdist.filename, UnusableFile(f"{sdist.filename}: broken"))
+    assert refusal(source, "a").details == ("a 1.0 asks for b>=1", "b 1.0: unusable (b-1.0.tar.gz: broken)")
