@@ -234,7 +234,8 @@ def _passed_over(
             told = [r for r in (*later, *rejections) if r.reason in _TOLD_WHEN_PASSED_OVER]
             if told:
                 best = next((r for r in told if r.reason is Reason.UNUSABLE), told[0])
-                yield PassedOver(name=name, version=release.version, reason=best.detail or str(best.reason))
+                reason = best.detail.removeprefix(f"{best.filename}: ") or str(best.reason)
+                yield PassedOver(name=name, version=release.version, reason=reason)
 
 
 def _exhausted(reporter: Reporter, target: Target) -> ResolutionError:
