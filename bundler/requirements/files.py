@@ -21,13 +21,14 @@ from dataclasses import dataclass, field
 from bundler.digests import STRONG_ALGORITHMS, Digest
 from bundler.distributions import parse_requirement
 from bundler.errors import RequirementError, UsageError
-from bundler.requirements.model import DeclaredRequirement, Origin, RequirementSet
+from bundler.requirements.model import DeclaredRequirement, RequirementSet
+from bundler.requirements.origins import COMMAND_LINE as _COMMAND_LINE
+from bundler.requirements.origins import Origin
 
 __all__ = ["OpenFile", "read_requirements"]
 
 OpenFile = Callable[[str, str | None], tuple[str, bytes]]
 
-_COMMAND_LINE = Origin(source="command line")
 _MAX_DEPTH = 50  # files within files; a chain that long is a loop through links that the names don't show
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
 _OPTIONS = re.compile(r"(?:^|(?<=\s))-.*", re.DOTALL)
