@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.metadata import Metadata
 from packaging.requirements import Requirement
 
 from bundler.distributions import CoreMetadata, Sdist, parse_filename
 from bundler.errors import UnusableFile
-from bundler.sdist_metadata import static_sdist_metadata
+from bundler.sdist_metadata import static_sdist_metadata, static_tree_metadata
 
 OLD = b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n"
 PROJECT = '[project]\nname = "demo"\nversion = "1.0"\n'
@@ -102,3 +107,62 @@ def test_a_broken_pyproject_makes_the_file_unusable(pyproject: str | bytes) -> N
 def test_a_pkg_info_of_another_project_is_refused() -> None:
     with pytest.raises(UnusableFile, match="its metadata is of other"):
         read(b"Metadata-Version: 2.2\nName: other\nVersion: 1.0\n")
+
+
+def test_a_tree_is_described_by_its_project_table() -> None:
+    table = 'dependencies = ["a>=1"]\n[project.optional-dependencies]\nx = ["b"]\n'
+    sdist, text = static_tree_metadata(OLD, (PROJECT + table).replace('"demo"', '"De.mo-X"').encode(), "here")
+    assert (sdist.filename, sdist.name) == ("de_mo_x-1.0.tar.gz", "de-mo-x")
+    assert text.startswith(b"Metadata-Version: 2.2\nName: De.mo-X\nVersion: 1.0\nRequires-Dist: a>=1\n")
+    metadata = static_sdist_metadata(text, None, sdist)
+    assert [str(requirement) for requirement in metadata.requires_dist] == ["a>=1", 'b; extra == "x"']
+    assert "summary" in metadata.dynamic
+
+
+def test_the_pkg_info_of_a_tree_satisfies_packaging() -> None:
+    _, text = static_tree_metadata(None, (PROJECT + 'requires-python = ">=3.9"\n').encode(), "here")
+    metadata = Metadata.from_email(text)
+    assert (metadata.name, str(metadata.version), str(metadata.requires_python)) == ("demo", "1.0", ">=3.9")
+
+
+def test_a_project_table_goes_before_a_pkg_info_that_may_be_old() -> None:
+    info = b"Metadata-Version: 2.2\nName: demo\nVersion: 0.9\n"
+    assert static_tree_metadata(info, PROJECT.encode(), "here")[0].filename == "demo-1.0.tar.gz"
+
+
+@pytest.mark.parametrize("pyproject", [None, b'[project]\nname = "demo"\ndynamic = ["version"]\n'])
+def test_a_static_pkg_info_describes_a_tree_that_was_an_sdist(pyproject: bytes | None) -> None:
+    info = b"Metadata-Version: 2.2\nName: demo\nVersion: 1.0\n\nText"
+    sdist, text = static_tree_metadata(info, pyproject, "here")
+    assert (sdist.filename, text) == ("demo-1.0.tar.gz", info)
+
+
+@pytest.mark.parametrize(
+    ("pkg_info", "pyproject", "reason"),
+    [
+        (None, None, r"isn't static \(no PKG-INFO, no \[project\] table\)"),
+        (None, '[project]\nname = "demo"\ndynamic = ["version"]\n', "dynamic version"),
+        (OLD, None, "PKG-INFO of version 2.1, no .project. table"),
+        (b"Metadata-Version: 2.2\nName: demo\nVersion: 1\nDynamic: Requires-Dist\n", None, "dynamic requires-dist"),
+        (None, PROJECT.replace("1.0", "one"), "no valid version"),
+        (None, PROJECT.replace("1.0", "1\\nRequires-Dist: evil"), "line break in Version"),
+        (None, PROJECT.replace("demo", "../demo"), "no valid name"),
+        (None, PROJECT.replace("demo", "x" * 300), "unsafe file name"),
+        (None, "[project", "can't be read"),
+        (b"Name: ?\n", None, "no valid name"),
+    ],
+)
+def test_a_tree_that_only_a_build_could_describe_is_refused(
+    pkg_info: bytes | None, pyproject: str | None, reason: str
+) -> None:
+    with pytest.raises(UnusableFile, match=reason):
+        static_tree_metadata(pkg_info, None if pyproject is None else pyproject.encode(), "here")
+
+
+@given(
+    st.binary(max_size=200),
+    st.binary(max_size=200) | st.text("[]project=\"'\n.10ndversiam", max_size=80).map(str.encode),
+)
+def test_any_two_files_describe_a_tree_or_are_refused(pkg_info: bytes, pyproject: bytes) -> None:
+    with suppress(UnusableFile):
+        static_tree_metadata(pkg_info, pyproject, "here")

@@ -90,3 +90,5 @@ class Choices:
     follow: bool = True
     #: Versions to take first where they fit, as those of a lock that is being renewed.
     preferred: Mapping[str, tuple[Version, ...]] = field(default_factory=dict)
+    #: Projects that are settled as direct references: what asks for one by URL gets the page that the source has of it.
+    referenced: frozenset[str] = frozenset()

@@ -1,12 +1,13 @@
 """What a lock file says, whatever its form: projects with their files, of which each target takes some.
 
-Reading the forms is `pylocks`' and `foreign_locks`' work. A lock is closed: what it chooses for a target is all that
-this target needs of it, and dependencies aren't followed again.
+`pylocks`, `uv_locks` and `poetry_locks` read the forms. A lock is closed: what it chooses for a target is all that this
+target needs of it, and dependencies aren't followed again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from packaging.markers import Marker
@@ -15,10 +16,12 @@ from packaging.version import Version
 from bundler.digests import Digest
 from bundler.requirements.origins import Origin
 
-__all__ = ["Lock", "LockedFile", "LockedProject", "Satisfies"]
+__all__ = ["Chosen", "Lock", "LockedFile", "LockedProject", "Satisfies"]
 
-#: Whether a marker holds for the target in question.
-Satisfies = Callable[[Marker | None], bool]
+#: The values of PEP 751's two marker variables that are sets: "extras" and "dependency_groups".
+Chosen = Mapping[str, AbstractSet[str]]
+#: Whether a marker holds for the target in question, those two variables having these values.
+Satisfies = Callable[[Marker | None, Chosen], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +40,10 @@ class LockedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedProject:
-    """One version of a project; `name` is normalized. One that is a direct reference has a `reference` and no files."""
+    """One version of a project; `name` is normalized. One that is a direct reference has a `reference` and no files.
+
+    Without either, a lock names a path where nothing is; such a project is never chosen.
+    """
 
     name: str
     version: Version | None
@@ -45,6 +51,8 @@ class LockedProject:
     files: tuple[LockedFile, ...] = ()
     #: Absolute URL of a repository, directory or archive (see DeclaredReference).
     reference: str | None = None
+    #: Of the archive that `reference` names; any one binds.
+    hashes: tuple[Digest, ...] = ()
     requires_python: str | None = None
 
 

@@ -32,7 +32,7 @@ class DeclaredReference:
     normalized, and None where only the thing itself tells it.
     """
 
-    url: str
+    url: str = field(repr=False)  # may hold a password
     origin: Origin
     name: str | None = None
     extras: tuple[str, ...] = ()

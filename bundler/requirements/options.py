@@ -5,7 +5,7 @@ Options are joined in the order in which pip would meet them; what is stated lat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["NamedIndex", "Options"]
 
@@ -17,7 +17,7 @@ class NamedIndex:
     An `explicit` one is asked for those projects only, as in uv.
     """
 
-    url: str
+    url: str = field(repr=False)  # may hold a password, as those below
     name: str | None = None
     projects: tuple[str, ...] = ()
     explicit: bool = False
@@ -27,10 +27,10 @@ class NamedIndex:
 class Options:
     """What one input says; a field is empty where it says nothing. Paths in `find_links` and URLs are absolute."""
 
-    index_url: str | None = None
-    extra_index_urls: tuple[str, ...] = ()
+    index_url: str | None = field(default=None, repr=False)
+    extra_index_urls: tuple[str, ...] = field(default=(), repr=False)
     indexes: tuple[NamedIndex, ...] = ()
-    find_links: tuple[str, ...] = ()
+    find_links: tuple[str, ...] = field(default=(), repr=False)
     no_index: bool = False
     #: As pip writes it: names, ":all:", ":none:", in the order given.
     no_binary: tuple[str, ...] = ()

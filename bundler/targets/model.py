@@ -8,6 +8,7 @@ marker or ranks a wheel asks the target and never the running interpreter. Build
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from packaging.markers import Marker
@@ -79,6 +80,13 @@ class Target:
         if key not in self._markers:
             self._markers[key] = self._evaluate(marker, extra)
         return self._markers[key]
+
+    def satisfies_lock(self, marker: Marker | None, chosen: Mapping[str, AbstractSet[str]]) -> bool:
+        """Evaluate a lock file's marker for this target, with these `extras` and `dependency_groups` (PEP 751)."""
+        try:
+            return marker is None or marker.evaluate({**dict(self.environment), **chosen}, context="lock_file")
+        except (ValueError, KeyError):
+            return False
 
     def _evaluate(self, marker: Marker, extra: str) -> bool:
         try:
