@@ -1,49 +1,50 @@
-"""The source port over the network and the cache, for one package index.
+"""The source port over the network, the disk and the cache, for all places that files come from.
+
+A project's page is that of the first index that knows it (`places` says which are asked), with the files of find-links
+places in addition. Files that are given, by a lock or a direct reference, are all there is of their project.
 
 A page or a file's metadata is fetched and parsed once per run, whoever asks first; later askers and other threads get
 the same value, or the same error. Metadata comes from the cache, else the index's metadata file (PEP 658/714), else
 the end of the wheel by ranges, else the whole file; an sdist's from the sdist. The bytes that were used are kept as a
 digest, so that the wheel's own METADATA can be held against them once it is here.
 
-Left out for now: several indexes, and working offline.
+Left out for now: working offline.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
+from types import MappingProxyType
 from typing import BinaryIO, Generic, TypeVar
 
 from packaging.requirements import Requirement
 
 from bundler.archives.sdists import read_sdist_files
 from bundler.archives.wheels import read_wheel_metadata
-from bundler.cache.freshness import Fetch, Fresh, Revalidate, confirms, decide, merge, storable
-from bundler.cache.responses import StoredResponse
 from bundler.cache.store import Store
 from bundler.digests import Digest
 from bundler.distributions import CoreMetadata, Sdist, Wheel, parse_filename
-from bundler.errors import NotFound, Refused, UnusableFile
-from bundler.index import encoding
+from bundler.errors import NotFound, Refused, UnusableFile, UsageError
 from bundler.index.downloads import download
-from bundler.index.locations import IndexLocation, redact
+from bundler.index.flat import FlatPlace, merged, with_local_digests
+from bundler.index.local import path_of
+from bundler.index.locations import IndexLocation, is_local, redact
+from bundler.index.pages import Pages
+from bundler.index.places import Places
 from bundler.index.prefetch import Choose, Prefetcher
 from bundler.index.ranges import NoRanges, open_ranged
 from bundler.index.transport import Transport
 from bundler.sdist_metadata import static_sdist_metadata
-from bundler.simple import html, json
 from bundler.simple.model import ProjectFile, ProjectPage
 from bundler.targets.model import Target
 
-__all__ = ["ACCEPT", "IndexClient"]
+__all__ = ["IndexClient"]
 
-ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
-#: Bytes of a page, decoded; the largest page of a real index has 12 MB.
-MAX_PAGE = 64 << 20
 #: Bytes of a metadata file.
 MAX_METADATA = 8 << 20
 
@@ -56,15 +57,18 @@ class IndexClient:
 
     def __init__(
         self,
-        location: IndexLocation,
+        places: Places,
         *,
         transport: Transport,
         store: Store,
         choose: Choose | None = None,
+        given: Mapping[str, tuple[ProjectFile, ...]] = MappingProxyType({}),
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._location, self._transport, self._store, self._now = location, transport, store, now
-        self._pages: _Once[str, ProjectPage] = _Once()
+        self._places, self._transport, self._store, self._given = places, transport, store, given
+        self._pages = Pages(transport, store.responses, now)
+        self._known: _Once[str, ProjectPage] = _Once()
+        self._flats: _Once[str, FlatPlace] = _Once()
         self._metadata: _Once[tuple[str, str, Digest | None], CoreMetadata] = _Once()
         self._used: dict[str, Digest] = {}
         #: Sizes in bytes by file name, learnt in passing, of files whose index states none.
@@ -84,7 +88,7 @@ class IndexClient:
 
     def page(self, name: str) -> ProjectPage:
         """See `Source.page`."""
-        return self._pages.get(name, lambda: self._page(name))
+        return self._known.get(name, lambda: self._page(name))
 
     def metadata(self, file: ProjectFile) -> CoreMetadata:
         """See `Source.metadata`."""
@@ -107,54 +111,56 @@ class IndexClient:
     # Pages
 
     def _page(self, name: str) -> ProjectPage:
-        try:
-            page = self._current_page(self._location.page(name), name)
-        except NotFound as exc:
-            raise NotFound(f"{redact(self._location.url)} has no project named {name!r}", details=exc.details) from exc
+        if name in self._given:
+            return _given_page(name, self._given[name])
+        owner, asked, details = self._owned(name)
+        places = () if self._places.pinned(name) else tuple(map(self._flat, self._places.find_links))
+        page = merged(name, owner, places)
+        if page is None:
+            raise _unknown(name, [*asked, *(place.url for place in places)], details)
+        return page
+
+    def _owned(self, name: str) -> tuple[ProjectPage | None, list[str], tuple[str, ...]]:
+        """The page of the first index that knows the project, or the indexes that don't and what they answered.
+
+        Only an index that says that it doesn't know the project lets the next one be asked.
+        """
+        asked: list[str] = []
+        details: dict[str, None] = {}
+        for location in self._places.asked_for(name):
+            try:
+                return self._page_at(location, name), [], ()
+            except NotFound as exc:
+                asked.append(redact(location.url))
+                details |= dict.fromkeys(exc.details)
+        return None, asked, tuple(details)
+
+    def _page_at(self, location: IndexLocation, name: str) -> ProjectPage:
+        if is_local(location.url):
+            self._existing(location)
+        page = self._pages.page(location.page(name), name)
         if page.status == "quarantined":
             details = () if page.status_reason is None else (f"reason given: {page.status_reason}",)
-            raise Refused(f"the project {name!r} is quarantined by {redact(self._location.url)}", details=details)
-        return page
+            raise Refused(f"the project {name!r} is quarantined by {redact(location.url)}", details=details)
+        return with_local_digests(page) if is_local(location.url) else page
 
-    def _current_page(self, url: str, name: str) -> ProjectPage:
-        stored = self._store.responses.page(url, ACCEPT)
-        asked_at = self._now()
-        decision = Fetch() if stored is None else decide(stored.headers, asked_at=stored.asked_at, now=asked_at)
-        if stored is not None and isinstance(decision, Fresh):
-            return _parsed(stored, name)
-        if stored is not None and isinstance(decision, Revalidate):
-            answer = self._ask(url, dict(decision.headers))
-            if isinstance(answer, StoredResponse):
-                return self._kept(url, answer, name)
-            if confirms(stored.headers, answer):
-                renewed = replace(stored, asked_at=asked_at, headers=merge(stored.headers, answer))
-                return self._kept(url, renewed, name)
-        answer = self._ask(url, {})
-        if not isinstance(answer, StoredResponse):
-            raise Refused(f"{redact(url)} says that nothing changed, but wasn't asked that")
-        if stored is not None and answer.body == stored.body and _is_never_fresh(answer):
-            return _parsed(answer, name)  # nothing new to keep
-        return self._kept(url, answer, name)
+    def _existing(self, location: IndexLocation) -> None:
+        """Refuse a local index that isn't there: the next one would be asked for all that it should have owned."""
+        if not os.path.isdir(path_of(location.url)):
+            hint = "create the directory first, or correct the path"
+            raise UsageError(f"the index {redact(location.url)} is no directory", hint=hint)
 
-    def _ask(self, url: str, conditions: Mapping[str, str]) -> StoredResponse | Mapping[str, str]:
-        """The page, or of a 304 its headers."""
-        asked_at = self._now()
-        headers = {"accept": ACCEPT, "accept-encoding": encoding.ACCEPTED, **conditions}
-        response = self._transport.get(url, headers=headers, ceiling=MAX_PAGE)
-        if response.status == 304:
-            return response.headers
-        if response.status != 200:
-            raise Refused(f"no usable answer from {redact(url)}", details=(f"HTTP status {response.status}",))
-        return StoredResponse(url=redact(response.url), asked_at=asked_at, headers=response.headers, body=response.body)
+    def _flat(self, location: IndexLocation) -> FlatPlace:
+        return self._flats.get(location.url, lambda: self._read_flat(location.url))
 
-    def _kept(self, url: str, response: StoredResponse, name: str) -> ProjectPage:
-        """The page in an answer, which is stored only if it could be read."""
-        page = _parsed(response, name)
-        if storable(200, response.headers):
-            self._store.responses.store_page(url, ACCEPT, response)
-        else:
-            self._store.responses.drop_page(url, ACCEPT)
-        return page
+    def _read_flat(self, url: str) -> FlatPlace:
+        if is_local(url) and (url.endswith("/") or not os.path.isfile(path_of(url))):
+            return FlatPlace.of_directory(url)
+        try:
+            return FlatPlace.of_page(self._pages.page(url, ""))
+        except NotFound as exc:
+            hint = "correct the address, or leave it out"
+            raise Refused(f"{redact(url)}, named as find-links, doesn't exist", details=exc.details, hint=hint) from exc
 
     # Metadata
 
@@ -242,34 +248,14 @@ def _is_as_stated(metadata: bytes, file: ProjectFile) -> bool:
     return stated is None or Digest.of(io.BytesIO(metadata), stated.algorithm) == stated
 
 
-def _is_never_fresh(answer: StoredResponse) -> bool:
-    """Whether an answer has neither freshness nor validators, as from an index of plain files."""
-    return isinstance(decide(answer.headers, asked_at=answer.asked_at, now=answer.asked_at), Fetch)
+def _given_page(name: str, files: tuple[ProjectFile, ...]) -> ProjectPage:
+    filenames = tuple(file.filename for file in files)
+    return with_local_digests(ProjectPage(name=name, url=f"given:{name}", filenames=filenames, read=files.__getitem__))
 
 
-def _parsed(response: StoredResponse, name: str) -> ProjectPage:
-    """Read a page by its Content-Type (PEP 691 §content-type).
-
-    Raises:
-        Refused: another type, or not a project's page: a captive portal's answer is one of them.
-    """
-    subject = redact(response.url)
-    content_type, _, parameters = response.headers.get("content-type", "").partition(";")
-    content_type = content_type.strip().lower()
-    body = encoding.decode(
-        response.body, response.headers.get("content-encoding", ""), ceiling=MAX_PAGE, subject=subject
-    )
-    if content_type == "application/vnd.pypi.simple.v1+json":
-        return json.read_page(body, url=response.url, name=name)
-    if content_type in ("application/vnd.pypi.simple.v1+html", "text/html"):
-        return html.read_page(body, url=response.url, name=name, charset=_charset(parameters))
-    hint = "check the index URL, and whether this network asks for a login first"
-    raise Refused(f"{subject} isn't a page of a package index", details=(f"it came as {content_type!r}",), hint=hint)
-
-
-def _charset(parameters: str) -> str | None:
-    for parameter in parameters.split(";"):
-        key, _, value = parameter.partition("=")
-        if key.strip().lower() == "charset":
-            return value.strip().strip('"')
-    return None
+def _unknown(name: str, asked: Sequence[str], details: tuple[str, ...]) -> NotFound:
+    if not asked:
+        hint = "name an index with --index-url, or a place of files with --find-links"
+        return NotFound(f"no place is named that may have a project {name!r}", hint=hint)
+    places = " and ".join((", ".join(asked[:-1]), asked[-1])) if asked[1:] else asked[0]
+    return NotFound(f"{places} {'have' if asked[1:] else 'has'} no project named {name!r}", details=details)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from typing import BinaryIO
 
 from bundler.cache.blobs import BlobStore, BlobWriter
 from bundler.digests import Digest
@@ -19,7 +20,7 @@ from bundler.index.ranges import content_range
 from bundler.index.transport import Interrupted, Stream, Transport
 from bundler.simple.model import ProjectFile
 
-__all__ = ["MAX_FILE", "THREADS", "download", "download_all"]
+__all__ = ["MAX_FILE", "THREADS", "download", "download_all", "fetch_unknown"]
 
 THREADS = 8
 #: Bytes; no file is larger, whatever an index says.
@@ -105,6 +106,19 @@ def download(
             incoming.restart()
             incoming.fetch({"cache-control": "no-cache"})
     return digest
+
+
+def fetch_unknown(
+    file: ProjectFile, target: BinaryIO, *, transport: Transport, on_bytes: OnBytes = lambda change: None
+) -> Digest:
+    """Fetch a file whose hash nobody has stated into an empty open file; give the SHA-256 that it turns out to have.
+
+    Raises:
+        IntegrityError, SourceError: see `download`.
+    """
+    writer = BlobWriter(target)
+    _Incoming(file, writer, transport, on_bytes).fetch({})
+    return writer.digest()
 
 
 class _Incoming:

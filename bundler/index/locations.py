@@ -4,7 +4,8 @@ A password lives in `Credentials`, which prints as `***`, and goes only to URLs 
 path prefix. Every other URL in bundler has no userinfo: `IndexLocation.parse` takes it off, `follow` drops it from
 redirects, and `redact` takes it off whatever is about to be shown or stored.
 
-Left out: netrc and keyring; nothing reads them behind our back (httpx's own use of netrc is opt-in since 0.24).
+A location may be a directory: file: URLs have neither credentials nor a host but this one. What netrc and keyring know
+is `credentials`' business; nothing else reads them (httpx's own use of netrc is opt-in since 0.24).
 """
 
 from __future__ import annotations
@@ -16,21 +17,34 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
 from bundler.errors import Refused, UsageError
 
-__all__ = ["Credentials", "IndexLocation", "authorization", "follow", "redact"]
+__all__ = ["Credentials", "IndexLocation", "authorization", "closest", "follow", "is_local", "redact"]
 
 _PORTS = {"http": 80, "https": 443}
+_THIS_HOST = ("", "localhost")  # RFC 8089 §2
 
 
 class Credentials:
-    """A user name and a password for HTTP's Basic scheme (RFC 7617); prints as `***`."""
+    """A user name and a password for HTTP's Basic scheme (RFC 7617); prints as `***`.
 
-    __slots__ = ("__header",)
+    The user name is kept as secret as the password: it may be a token, and then the password is None.
+    """
 
-    def __init__(self, user: str, password: str) -> None:
-        self.__header = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+    __slots__ = ("__header", "__user", "has_password")
+
+    def __init__(self, user: str, password: str | None) -> None:
+        """Raise ValueError for text that can't be sent."""
+        self.__user = user
+        self.__header = "Basic " + base64.b64encode(f"{user}:{password or ''}".encode()).decode()
+        #: Whether a password was stated, be it an empty one.
+        self.has_password = password is not None
+
+    @property
+    def user(self) -> str:
+        """The user name; never to be shown."""
+        return self.__user
 
     def header(self) -> str:
-        """The value of the Authorization header."""
+        """The value of the Authorization header; without a password it says an empty one, as tokens are sent."""
         return self.__header
 
     def __repr__(self) -> str:
@@ -39,7 +53,10 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexLocation:
-    """A package index: its URL without userinfo, ending in `/`, and the credentials it takes."""
+    """A package index or a find-links place: its URL without userinfo, and the credentials it takes.
+
+    An index's URL ends in `/`.
+    """
 
     url: str
     credentials: Credentials | None = field(default=None, compare=False)
@@ -49,19 +66,29 @@ class IndexLocation:
         """Read an index URL as a person writes it.
 
         Raises:
-            UsageError: not an http or https URL with a host.
+            UsageError: not an http or https URL with a host, nor the file URL of a directory here.
+        """
+        place = cls.parse_links(text, what="a package index")
+        return cls(url=place.url.rstrip("/") + "/", credentials=place.credentials)
+
+    @classmethod
+    def parse_links(cls, text: str, *, what: str = "a find-links place") -> IndexLocation:
+        """Read the URL of a page of links, or of a directory of files, which may end without `/`.
+
+        Raises:
+            UsageError: see `parse`.
         """
         try:
             parts = urlsplit(text.strip())
             credentials = _credentials(parts)
-            usable = parts.scheme in _PORTS and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+            usable = _is_place(parts)
         except ValueError:  # not told, not chained: its text may hold the password
             usable = False
-        if not usable or "@" in parts.path:
+        if not usable or ("@" in parts.path and parts.scheme in _PORTS):
             shown = f"***@{text.rpartition('@')[2]}" if "@" in text else text  # a "/" in a password hides it elsewhere
-            hint = "write it as https://host/path/, with special characters of a password percent-encoded"
-            raise UsageError(f"not the URL of a package index: {shown[:200]!r}", hint=hint) from None
-        return cls(url=_without_userinfo(parts).rstrip("/") + "/", credentials=credentials)
+            hint = "write it as https://host/path/ or file:///directory/, with special characters percent-encoded"
+            raise UsageError(f"not the URL of {what}: {shown[:200]!r}", hint=hint) from None
+        return cls(url=_without_userinfo(parts), credentials=credentials)
 
     def page(self, name: str) -> str:
         """The URL of a project's page, by its normalized name (PEP 503)."""
@@ -79,11 +106,20 @@ class IndexLocation:
         return other.path.startswith(prefix)
 
 
+def closest(url: str, locations: Iterable[IndexLocation]) -> IndexLocation | None:
+    """The location with the longest URL that covers a URL, the first of several; None where none does."""
+    return max((place for place in locations if place.covers(url)), key=lambda place: len(place.url), default=None)
+
+
 def authorization(url: str, locations: Iterable[IndexLocation]) -> str | None:
-    """The Authorization header for a URL: that of the index with the longest URL that covers it, or None."""
-    having = [place for place in locations if place.credentials is not None and place.covers(url)]
-    best = max(having, key=lambda place: len(place.url), default=None)
+    """The Authorization header for a URL: that of the closest location that has credentials, or None."""
+    best = closest(url, (place for place in locations if place.credentials is not None))
     return None if best is None or best.credentials is None else best.credentials.header()
+
+
+def is_local(url: str) -> bool:
+    """Whether it is a file: URL."""
+    return url[:5].lower() == "file:"
 
 
 def redact(url: str) -> str:
@@ -113,10 +149,17 @@ def follow(url: str, location: str) -> str:
     return target
 
 
+def _is_place(parts: SplitResult) -> bool:
+    if parts.scheme == "file":
+        return parts.netloc in _THIS_HOST and parts.path.startswith("/")
+    return parts.scheme in _PORTS and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+
+
 def _credentials(parts: SplitResult) -> Credentials | None:
     if not parts.username and not parts.password:
         return None
-    return Credentials(unquote(parts.username or ""), unquote(parts.password or ""))
+    password = None if parts.password is None else unquote(parts.password)
+    return Credentials(unquote(parts.username or ""), password)
 
 
 def _without_userinfo(parts: SplitResult, query: str = "") -> str:

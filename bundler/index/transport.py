@@ -2,7 +2,8 @@
 
 One pooled HTTP/1.1 client, shared by all threads. What the pool gives is narrowed here: our own redirect loop, bounded
 and jittered retries, ceilings on size and time, a minimum rate, raw bytes only (httpx decodes without limit), no
-cookies, and credentials only where `locations` allows them. Certificates are checked (`tls`), proxies come from the
+cookies, and credentials only where `locations` allows them, asked for once more (`credentials`) where an index answers
+401. file: URLs are answered by `local`, in the same form. Certificates are checked (`tls`), proxies come from the
 environment. No exception of httpx leaves this module, and no URL with userinfo enters httpx, which logs URLs.
 
 Left out: HTTP/2 (slower in pure Python), and a bound on header bytes that trickle in just under the read timeout.
@@ -27,7 +28,9 @@ from typing import Any, TypeVar
 
 from bundler import __version__
 from bundler.errors import BundlerError, NotFound, Refused, SourceError, Unavailable, UsageError
-from bundler.index.locations import IndexLocation, authorization, follow, redact
+from bundler.index import local
+from bundler.index.credentials import Keys
+from bundler.index.locations import IndexLocation, follow, is_local, redact
 from bundler.index.retries import MAX_PAUSE, TEMPORARY_STATUSES, TRIES, pause, retry_after
 from bundler.index.tls import tls_context
 
@@ -48,6 +51,7 @@ SHORT = 4096
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ANSWERS = frozenset({200, 206, 304, 416})
+_KEYS_WANTED = "give a user name and password in the index's URL (https://user:password@host/), in netrc or in keyring"
 
 T = TypeVar("T")
 
@@ -85,12 +89,16 @@ class _Temporary(Exception):
 
 
 class Transport:
-    """Gets things over HTTP; safe to use from many threads. After `close` every use fails at once."""
+    """Gets things over HTTP, and local files; safe to use from many threads. After `close` every use of HTTP fails.
+
+    `environment` names netrc, keyring's surroundings and certificates.
+    """
 
     def __init__(
         self,
         *,
         locations: Sequence[IndexLocation] = (),
+        environment: Mapping[str, str] = os.environ,
         connections: int = 16,
         backend: httpx.BaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -98,12 +106,12 @@ class Transport:
         sleep: Callable[[float], object] | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._locations = tuple(locations)
+        self._keys = Keys(locations, environment)
         self._clock, self._now, self._jitter = clock, now, jitter
         self._closed = threading.Event()
         self._sleep = sleep or self._closed.wait
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
-        self._client = _client(connections, backend)
+        self._client = _client(connections, backend, environment)
 
     def __enter__(self) -> Transport:
         return self
@@ -134,6 +142,8 @@ class Transport:
         Raises:
             NotFound, Refused, Unavailable: see `bundler.errors`; another try is only worth it for the last.
         """
+        if is_local(url):
+            return _local_response(url, headers or {}, ceiling, statuses)
 
         def attempt() -> Response:
             with closing(self._open(url, headers or {})) as response:
@@ -148,6 +158,10 @@ class Transport:
     @contextmanager
     def stream(self, url: str, *, headers: Mapping[str, str] | None = None) -> Iterator[Stream]:
         """Open an answer with the same statuses and errors as `get`; its body is read within the block."""
+        if is_local(url):
+            with local.opened(url, headers or {}) as answer:
+                yield Stream(url=url, status=answer.status, headers=answer.headers, chunks=answer.chunks())
+            return
         response = self._persistently(url, lambda: self._open(url, headers or {}))
         with closing(response):
             yield Stream(
@@ -186,7 +200,7 @@ class Transport:
         """One try, redirects followed: an open answer with one of the statuses in _ANSWERS."""
         place = url
         for _ in range(MAX_REDIRECTS + 1):
-            response = self._send(place, headers)
+            response = self._admitted(place, headers)
             location = response.headers.get("location")
             if response.status_code not in _REDIRECTS or location is None:
                 return self._accepted(response)
@@ -194,8 +208,19 @@ class Transport:
             place = follow(place, location)
         raise Refused(f"{redact(url)} redirects more than {MAX_REDIRECTS} times")
 
-    def _send(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
-        allowed = authorization(url, self._locations)
+    def _admitted(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
+        """One request; on a 401, a second one with what keyring knows, if it knows anything."""
+        sent = self._keys.header(url)
+        response = self._send(url, headers, sent)
+        if response.status_code != 401:
+            return response
+        other = self._keys.after_refusal(url, sent)
+        if other is None:
+            return response
+        self._finish(response)
+        return self._send(url, headers, other)
+
+    def _send(self, url: str, headers: Mapping[str, str], allowed: str | None) -> httpx.Response:
         try:
             extensions = {"trace": self._note_socket}
             request = self._client.build_request("GET", url, headers=dict(headers), extensions=extensions)
@@ -223,7 +248,7 @@ class Transport:
         self._finish(response)
         if status in TEMPORARY_STATUSES:
             raise _Temporary(f"HTTP status {status}", retry_after(response.headers.get("retry-after"), self._now()))
-        raise _status_error(status, redact(_url(response)))
+        raise _status_error(status, redact(_url(response)), keys="authorization" in response.request.headers)
 
     def _finish(self, response: httpx.Response) -> None:
         """Close an answer; a short body is read first, so that its connection can be used again."""
@@ -263,11 +288,20 @@ class Transport:
             raise _interrupted(subject, f"{total} of {_stated_length(response)} bytes")
 
 
-def _client(connections: int, backend: httpx.BaseTransport | None) -> httpx.Client:
+def _local_response(url: str, headers: Mapping[str, str], ceiling: int, statuses: Collection[int]) -> Response:
+    with local.opened(url, headers) as answer:
+        wanted = answer.status in statuses
+        if wanted and answer.size > ceiling:
+            raise Refused(f"{redact(url)} has more than {ceiling} bytes")
+        body = b"".join(answer.chunks()) if wanted else b""
+        return Response(url=url, status=answer.status, headers=answer.headers, body=body)
+
+
+def _client(connections: int, backend: httpx.BaseTransport | None, environment: Mapping[str, str]) -> httpx.Client:
     try:
         return httpx.Client(
             transport=backend,
-            verify=tls_context(os.environ) if backend is None else True,
+            verify=tls_context(environment) if backend is None else True,
             headers={"user-agent": f"bundler/{__version__}", "accept-encoding": "identity"},
             timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT, pool=None),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
@@ -279,12 +313,13 @@ def _client(connections: int, backend: httpx.BaseTransport | None) -> httpx.Clie
         raise UsageError("the proxy that the environment names can't be used", hint=hint) from None
 
 
-def _status_error(status: int, subject: str) -> SourceError:
+def _status_error(status: int, subject: str, *, keys: bool) -> SourceError:
     text = f"HTTP status {status}"
     if status in (404, 410):
         return NotFound(f"{subject} doesn't exist", details=(text,))
     if status in (401, 403, 407):
-        return Refused(f"{subject} isn't open to us", details=(text,), hint="check the user name and password")
+        hint = "check the user name and password" if keys or status == 407 else _KEYS_WANTED
+        return Refused(f"{subject} isn't open to us", details=(text,), hint=hint)
     if status >= 500:
         return Unavailable(f"no usable answer from {subject}", details=(text,))
     return Refused(f"no usable answer from {subject}", details=(text,))

@@ -1,68 +1,25 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from traceback import format_exception
 
-import httpx
 import pytest
 from packaging.requirements import Requirement
 
-from bundler.cache.store import Store, open_store
-from bundler.errors import IntegrityError, NotFound, Refused, Unavailable, UnusableFile
-from bundler.index.client import ACCEPT, IndexClient
-from bundler.index.locations import IndexLocation
-from bundler.index.transport import Transport
+from bundler.errors import IntegrityError, NotFound, Refused, Unavailable, UnusableFile, UsageError
+from bundler.index.client import IndexClient
+from bundler.index.locations import Credentials, IndexLocation
+from bundler.index.pages import ACCEPT
+from bundler.index.places import PlacedIndex, Places
 from bundler.simple.model import ProjectFile, ProjectPage
 from bundler.targets.model import Target
-from tests.support.fake_index import JSON_TYPE, FakeIndex
+from tests.index.worlds import CANARY, LOCATION, OTHER, WHEEL, World, Worlds, indexes, populate
 from tests.support.source_conformance import TARGET, SourceConformance, file_of
-from tests.support.wheels import core_metadata, make_wheel
-
-CANARY = "canary-9f3"
-LOCATION = "https://index.example/simple/"
-WHEEL = "x-1.0-py3-none-any.whl"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "cache", default=tmp_path) as store:
-        yield store
-
-
-class World:
-    """An index, a cache, a clock, and clients that live one run each."""
-
-    def __init__(self, store: Store, **options: object) -> None:
-        self.index = FakeIndex(**options)  # type: ignore[arg-type]
-        self.store = store
-        self.time = 1_000_000.0
-
-    def run(self, location: str = LOCATION) -> IndexClient:
-        place = IndexLocation.parse(location)
-        backend = httpx.MockTransport(self.index.handler)
-        transport = Transport(locations=[place], backend=backend, sleep=lambda _: None)
-        return IndexClient(place, transport=transport, store=self.store, now=lambda: self.time)
-
-
-Worlds = Callable[..., World]
-
-
-@pytest.fixture
-def world(store: Store) -> Worlds:
-    return lambda **options: World(store, **options)
-
-
-def populate(index: FakeIndex) -> None:
-    """The world of source_conformance."""
-    requires = ["beta>=1", 'gamma; extra == "more"']
-    index.add_wheel("alpha", "1.0", requires=requires, extras=["more"])
-    index.add_wheel("alpha", "2.0", yanked="broken")
-    index.add_sdist("beta", "1.0", requires_python=">=3.9")
-    index.add("delta-1.0-py3-none-any.whl", make_wheel("delta", "1.0", metadata=core_metadata("other", "1.0"))[1])
-    index.set_status("epsilon", "active")
-
+from tests.support.wheels import core_metadata, make_sdist, make_wheel
 
 FEATURES: list[dict[str, object]] = [
     {"form": "json"},
@@ -73,15 +30,30 @@ FEATURES: list[dict[str, object]] = [
 
 
 @pytest.fixture(params=FEATURES, ids=str)
-def source(request: pytest.FixtureRequest, world: Worlds) -> IndexClient:
+def made(request: pytest.FixtureRequest, world: Worlds) -> World:
     made = world(**request.param)
     populate(made.index)
-    client: IndexClient = made.run()
-    return client
+    return made
 
 
-class TestIndexClient(SourceConformance):
-    pass
+class TestOneIndex(SourceConformance):
+    @pytest.fixture
+    def source(self, made: World) -> IndexClient:
+        return made.run()
+
+
+class TestFileIndex(SourceConformance):
+    @pytest.fixture
+    def source(self, made: World, tmp_path: Path) -> IndexClient:
+        return made.run(made.index.save(tmp_path / "an index, 100%"))
+
+
+class TestGivenFiles(SourceConformance):
+    @pytest.fixture
+    def source(self, made: World) -> IndexClient:
+        client = made.run()
+        pages = [client.page(name) for name in ("alpha", "beta", "delta", "epsilon")]
+        return made.run(places=Places(), given={page.name: tuple(page.files()) for page in pages})
 
 
 # Pages
@@ -145,130 +117,243 @@ def test_a_quarantined_project_is_refused_with_its_reason(world: Worlds) -> None
     assert "malware" in str(caught.value)
 
 
-def test_a_captive_portal_is_refused_and_not_kept(world: Worlds) -> None:
+# Several indexes: dependency confusion
+
+
+def test_the_first_index_that_knows_a_project_owns_it(world: Worlds) -> None:
     made = world()
     made.index.add_wheel("x", "1.0")
-    made.index.fault("/simple/", "captive")
-    with pytest.raises(Refused, match="doesn't look like a project page"):
-        made.run().page("x")
-    assert made.store.info()[1].files == 0
-    assert made.run().page("x").filenames == (WHEEL,)
+    made.other.add_wheel("x", "99.0")
+    assert made.run(LOCATION, OTHER).page("x").filenames == (WHEEL,)
+    assert made.other.requests == []
+
+
+def test_an_index_that_knows_a_project_without_files_owns_it(world: Worlds) -> None:
+    made = world()
+    made.index.set_status("x", "active")
+    made.other.add_wheel("x", "99.0")
+    assert made.run(LOCATION, OTHER).page("x").filenames == ()
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_only_an_index_that_doesnt_know_a_project_is_passed_over(world: Worlds, status: int) -> None:
+    made = world()
+    made.index.fault("/simple/x/", "status", status=status)
+    made.other.add_wheel("x", "99.0")
+    assert made.run(LOCATION, OTHER).page("x").filenames == ("x-99.0-py3-none-any.whl",)
 
 
 @pytest.mark.parametrize(
-    "content_type", ["application/json", "application/vnd.pypi.simple.v2+json", "", "text/plain", "application/zip"]
+    "kind", ["status 401", "status 403", "status 429", "status 500", "status 503", "stall", "captive"]
 )
-def test_an_unknown_content_type_is_refused_and_not_kept(world: Worlds, content_type: str) -> None:
+def test_an_index_that_fails_stops_the_run_and_never_falls_through(world: Worlds, kind: str) -> None:
     made = world()
-    made.index.fault("/simple/", "status", status=200, headers={"content-type": content_type}, body=b"{}")
-    with pytest.raises(Refused, match="isn't a page"):
-        made.run().page("x")
-    assert made.store.info()[1].files == 0
+    kind, _, status = kind.partition(" ")
+    made.index.add_wheel("x", "1.0")
+    made.index.fault("/simple/x/", kind, times=None, status=int(status or 0))  # type: ignore[arg-type]
+    made.other.add_wheel("x", "99.0")
+    with pytest.raises((Refused, Unavailable), match=r"index\.example"):
+        made.run(LOCATION, OTHER).page("x")
+    assert made.other.requests == []
 
 
-def test_a_broken_page_is_refused_with_its_url_and_not_kept(world: Worlds) -> None:
+def test_a_json_page_of_another_project_stops_the_run(world: Worlds) -> None:
     made = world()
-    made.index.fault("/simple/", "status", status=200, headers={"content-type": JSON_TYPE}, body=b'{"meta": 1}')
-    with pytest.raises(Refused, match=r"https://index\.example/simple/x/"):
-        made.run().page("x")
-    assert made.store.info()[1].files == 0
+    body = b'{"meta": {"api-version": "1.0"}, "name": "y", "files": []}'
+    headers = {"content-type": "application/vnd.pypi.simple.v1+json"}
+    made.index.fault("/simple/x/", "status", status=200, headers=headers, body=body)
+    with pytest.raises(Refused, match="not of x"):
+        made.run(LOCATION, OTHER).page("x")
+    assert made.other.requests == []
 
 
-def test_a_gzipped_page_is_read_and_a_bomb_refused(world: Worlds) -> None:
-    made = world(max_age=None, etag=False)
-    made.index.add_wheel("x", "1.0")
-    made.index.fault("/simple/", "gzip")
-    made.index.fault("/simple/", "bomb", size=256 << 20)
-    assert made.run().page("x").filenames == (WHEEL,)
-    with pytest.raises(Refused, match="unpacks to more than"):
-        made.run().page("x")
+def test_a_quarantine_isnt_passed_over(world: Worlds) -> None:
+    made = world()
+    made.index.set_status("x", "quarantined")
+    made.other.add_wheel("x", "1.0")
+    with pytest.raises(Refused, match="quarantined"):
+        made.run(LOCATION, OTHER).page("x")
 
 
-def test_links_are_relative_to_where_the_redirect_led(world: Worlds) -> None:
-    made = world(form="html")
-    body = f'<a href="../../files/{WHEEL}#sha256={"0" * 64}">{WHEEL}</a>'.encode()
-    made.index.fault("/simple/x/", "redirect", to="/deep/down/simple/x/")
-    headers = {"content-type": "text/html", "cache-control": "max-age=60"}
-    made.index.fault("/deep/", "status", status=200, headers=headers, body=body)
-    for _ in range(2):  # from the index, then from the cache
-        assert file_of(made.run(), "x", WHEEL).url == f"https://index.example/deep/down/files/{WHEEL}"
-    assert len(made.index.requests) == 2
-
-
-# Freshness
-
-
-def test_a_fresh_page_is_not_asked_for(world: Worlds) -> None:
-    made = world(max_age=600)
-    made.index.add_wheel("x", "1.0")
-    first = made.run().page("x")
-    made.time += 599
-    assert made.run().page("x") == first
-    assert made.index.count("/simple/") == 1
-
-
-def test_a_stale_page_is_revalidated_and_renewed(world: Worlds) -> None:
-    made = world(max_age=600)
-    made.index.add_wheel("x", "1.0")
-    first = made.run().page("x")
-    made.time += 601
-    assert made.run().page("x") == first
-    assert (
-        made.index.requests[1].headers["if-none-match"]
-        == made.index.handler(httpx.Request("GET", f"{LOCATION}x/", headers={"accept": ACCEPT})).headers["etag"]
+def test_a_pinned_project_is_asked_for_there_and_nowhere_else(world: Worlds, tmp_path: Path) -> None:
+    made = world()
+    made.index.add_wheel("x", "99.0")
+    (tmp_path / "x-98.0-py3-none-any.whl").write_bytes(b"")
+    places = Places(
+        indexes=(
+            PlacedIndex(location=IndexLocation.parse(LOCATION)),
+            PlacedIndex(location=IndexLocation.parse(OTHER), projects=frozenset({"x"})),
+        ),
+        find_links=(IndexLocation.parse_links(tmp_path.as_uri()),),
     )
-    made.time += 599
-    made.run().page("x")
-    assert made.index.count("/simple/") == 3  # with the test's own question
+    with pytest.raises(NotFound, match=f"^{OTHER} has no project named 'x'"):
+        made.run(places=places).page("x")
+    made.other.add_wheel("x", "1.0")
+    assert made.run(places=places).page("x").filenames == (WHEEL,)
+    assert made.index.requests == []
 
 
-def test_a_changed_page_replaces_the_stored_one(world: Worlds) -> None:
-    made = world(max_age=0)
-    made.index.add_wheel("x", "1.0")
-    made.run().page("x")
-    made.index.add_wheel("x", "2.0")
-    assert len(made.run().page("x").filenames) == 2
+def test_an_explicit_index_is_asked_only_for_its_projects(world: Worlds) -> None:
+    made = world()
+    made.other.add_wheel("y", "1.0")
+    explicit = PlacedIndex(location=IndexLocation.parse(OTHER), projects=frozenset({"x"}), explicit=True)
+    places = Places(indexes=(explicit, *indexes(LOCATION).indexes))
+    with pytest.raises(NotFound, match=r"^https://index\.example/"):
+        made.run(places=places).page("y")
+    assert made.other.requests == []
 
 
-def test_a_page_without_validator_is_asked_for_again(world: Worlds) -> None:
-    made = world(max_age=None, etag=False)
-    made.index.add_wheel("x", "1.0")
-    made.run().page("x")
-    made.run().page("x")
-    assert made.index.count("/simple/") == 2
+def test_a_project_that_nobody_knows_names_all_that_were_asked(world: Worlds, tmp_path: Path) -> None:
+    places = indexes(f"https://u:{CANARY}@index.example/simple/", OTHER, find_links=(tmp_path.as_uri(),))
+    with pytest.raises(NotFound) as caught:
+        world().run(places=places).page("x")
+    asked = f"{LOCATION}, {OTHER} and {tmp_path.as_uri()}"
+    assert caught.value.message == f"{asked} have no project named 'x'"
+    assert caught.value.details == ("HTTP status 404",)
 
 
-def test_a_clock_that_went_back_makes_no_page_fresh(world: Worlds) -> None:
-    made = world(max_age=600, etag=False)
-    made.index.add_wheel("x", "1.0")
-    made.run().page("x")
-    made.time -= 10
-    made.run().page("x")
-    assert made.index.count("/simple/") == 2
+def test_without_any_place_a_project_is_unknown(world: Worlds) -> None:
+    with pytest.raises(NotFound, match="'x'") as caught:
+        world().run(places=Places()).page("x")
+    assert caught.value.hint is not None
 
 
-def test_a_304_about_something_else_is_not_believed(world: Worlds) -> None:
-    made = world(max_age=0)
-    made.index.add_wheel("x", "1.0")
-    made.run().page("x")
-    made.index.fault("/simple/", "status", status=304, headers={"etag": '"other"'})
-    assert made.run().page("x").filenames == (WHEEL,)
-    assert made.index.count("/simple/") == 3
-    made.index.fault("/simple/y/", "status", status=304)
-    with pytest.raises(Refused):
-        made.run().page("y")
+# Given files
 
 
-def test_a_poisoned_page_heals_itself(world: Worlds, tmp_path: Path) -> None:
+def test_a_given_project_is_asked_for_nowhere(world: Worlds) -> None:
     made = world()
     made.index.add_wheel("x", "1.0")
-    made.run().page("x")
-    (path,) = (path for path in (tmp_path / "cache" / "v1" / "pages").rglob("*") if path.is_file())
-    good = path.read_bytes()
-    for poison in (b"", good[:-5], good.replace(b"x-1.0", b"x-6.6"), b"\xff" * 10_000):
-        path.write_bytes(poison)
-        assert made.run().page("x").filenames == (WHEEL,)
-        assert path.read_bytes() == good
+    made.index.add_wheel("y", "1.0")
+    files = tuple(made.run().page("x").files())
+    made.index.requests.clear()
+    client = made.run(given={"x": files, "y": ()})
+    assert tuple(client.page("x").files()) == files
+    assert client.page("x").url != client.page("y").url
+    assert client.page("y").filenames == ()
+    assert made.index.requests == []
+
+
+# find-links and file: indexes
+
+
+def links(tmp_path: Path, *files: tuple[str, bytes]) -> Path:
+    """A directory of these files, with a name that has to be encoded."""
+    directory = tmp_path / "wheels of 100%25 #1?"
+    directory.mkdir(exist_ok=True)
+    for name, data in files:
+        (directory / name).write_bytes(data)
+    return directory
+
+
+def test_find_links_adds_to_what_the_owner_has(world: Worlds, tmp_path: Path) -> None:
+    made = world()
+    made.index.add_wheel("x", "1.0")
+    directory = links(tmp_path, make_wheel("x", "2.0"), make_sdist("z", "1.0", requires=["y"]))
+    client = made.run(places=indexes(LOCATION, find_links=(directory.as_uri(),)))
+    assert client.page("x").filenames == (WHEEL, "x-2.0-py3-none-any.whl")
+    assert client.metadata(file_of(client, "x", "x-2.0-py3-none-any.whl")).name == "x"
+    assert client.page("z").filenames == ("z-1.0.tar.gz",)
+    assert len(client.metadata(file_of(client, "z", "z-1.0.tar.gz")).requires_dist) == 1
+    assert len({client.page(name).url for name in ("x", "z")}) == 2
+
+
+def test_a_local_wheels_metadata_is_read_where_it_lies(world: Worlds, tmp_path: Path) -> None:
+    made = world()
+    directory = links(tmp_path, make_wheel("x", "1.0", files={"x/data": os.urandom(300_000)}))
+    client = made.run(places=indexes(find_links=(directory.as_uri(),)))
+    assert client.metadata(file_of(client, "x", WHEEL)).name == "x"
+    blobs, pages, *_ = made.store.info()
+    assert (blobs.files, pages.files) == (0, 0)
+
+
+@pytest.mark.parametrize("hashes", [None, {}])
+def test_the_same_file_in_both_is_the_local_one(world: Worlds, tmp_path: Path, hashes: dict[str, str] | None) -> None:
+    made = world()
+    made.index.add_wheel("x", "1.0", hashes=hashes)
+    directory = links(tmp_path, make_wheel("x", "1.0"))
+    client = made.run(places=indexes(LOCATION, find_links=(directory.as_uri(),)))
+    (file,) = client.page("x").files()
+    assert file.url == (directory / WHEEL).as_uri()
+    assert file.digest is not None
+
+
+def test_two_files_of_one_name_are_refused_with_both_places(world: Worlds, tmp_path: Path) -> None:
+    made = world()
+    made.index.add_wheel("x", "1.0")
+    directory = links(tmp_path, make_wheel("x", "1.0", requires=["evil"]))
+    client = made.run(places=indexes(LOCATION, find_links=(directory.as_uri(),)))
+    with pytest.raises(IntegrityError, match="one file at") as caught:
+        client.page("x").read(0)
+    assert directory.as_uri() in str(caught.value)
+    assert f"{LOCATION}x/" in str(caught.value)
+
+
+def test_an_index_that_fails_stops_the_run_in_spite_of_find_links(world: Worlds, tmp_path: Path) -> None:
+    made = world()
+    made.index.fault("/simple/x/", "status", status=403)
+    directory = links(tmp_path, make_wheel("x", "1.0"))
+    with pytest.raises(Refused):
+        made.run(places=indexes(LOCATION, find_links=(directory.as_uri(),))).page("x")
+
+
+def test_a_page_of_links_is_a_place_too(world: Worlds, tmp_path: Path) -> None:
+    made = world()
+    url = "https://other.example/links.html"
+    body = f'<a href="files/{WHEEL}#sha256={"0" * 64}">x</a><a href="files/y-1.0.tar.gz">y</a>'.encode()
+    made.other.fault("/links.html", "status", status=200, headers={"content-type": "text/html"}, body=body)
+    client = made.run(places=indexes(find_links=(url,)))
+    assert [file.url for file in client.page("x").files()] == [f"https://other.example/files/{WHEEL}"]
+    assert client.page("y").filenames == ("y-1.0.tar.gz",)
+    assert made.other.count("links.html") == 1
+
+
+def test_a_local_page_of_links_may_leave_out_hashes(world: Worlds, tmp_path: Path) -> None:
+    directory = links(tmp_path, make_wheel("x", "1.0"), ("links.html", f'<a href="{WHEEL}">x</a>'.encode()))
+    client = world().run(places=indexes(find_links=((directory / "links.html").as_uri(),)))
+    assert client.metadata(file_of(client, "x", WHEEL)).name == "x"
+
+
+def test_a_page_on_the_web_cant_name_local_files(world: Worlds, tmp_path: Path) -> None:
+    made = world()
+    made.index.add(*make_wheel("x", "1.0"), url=(links(tmp_path, make_wheel("x", "1.0")) / WHEEL).as_uri())
+    with pytest.raises(UnusableFile, match="isn't one that a page may hold"):
+        made.run().page("x").read(0)
+
+
+def test_a_place_of_links_that_isnt_there_is_no_absent_project(world: Worlds, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="named as find-links"):
+        world().run(places=indexes(LOCATION, find_links=((tmp_path / "absent").as_uri(),))).page("x")
+    with pytest.raises(Refused, match="named as find-links") as caught:
+        world().run(places=indexes(find_links=("https://other.example/links.html",))).page("x")
+    assert not isinstance(caught.value, NotFound)
+
+
+def test_a_file_index_that_isnt_there_stops_the_run(world: Worlds, tmp_path: Path) -> None:
+    made = world()
+    made.index.add_wheel("x", "1.0")
+    with pytest.raises(UsageError, match="is no directory"):
+        made.run((tmp_path / "absent").as_uri(), LOCATION).page("x")
+    assert made.index.requests == []
+
+
+@pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid") or os.geteuid() == 0, reason="needs permissions")
+def test_a_file_index_that_is_closed_to_us_stops_the_run(world: Worlds, tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o400)
+    with pytest.raises(Refused):
+        world().run(closed.as_uri(), LOCATION).page("x")
+
+
+def test_nothing_of_a_file_index_is_kept_as_a_page(world: Worlds, tmp_path: Path) -> None:
+    made = world()
+    made.index.add_wheel("x", "1.0")
+    url = made.index.save(tmp_path / "saved")
+    for _ in range(2):
+        client = made.run(url)
+        client.metadata(file_of(client, "x", WHEEL))
+    blobs, pages, metadata, *_ = made.store.info()
+    assert (blobs.files, pages.files, metadata.files) == (0, 0, 1)
 
 
 # Metadata
@@ -422,17 +507,57 @@ def test_an_sdist_whose_metadata_isnt_static_is_unusable(world: Worlds) -> None:
 # Secrets, and running ahead
 
 
-def test_a_password_is_not_in_the_cache(world: Worlds, tmp_path: Path) -> None:
+def keyring(directory: Path, script: str) -> dict[str, str]:
+    """An environment whose PATH has a keyring of this shell script."""
+    directory.mkdir(exist_ok=True)
+    program = directory / "keyring"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return {"PATH": f"{directory}{os.pathsep}/usr/bin{os.pathsep}/bin"}
+
+
+def planted(source: str, tmp_path: Path) -> tuple[str, dict[str, str]]:
+    """The index's URL and the environment, with the canary in one of the places where passwords are."""
+    if source == "URL":
+        return f"https://user:{CANARY}@index.example/simple/", {}
+    if source == "netrc":
+        (tmp_path / ".netrc").write_text(f"machine index.example login user password {CANARY}\n")
+        return LOCATION, {"HOME": str(tmp_path)}
+    return "https://user@index.example/simple/", keyring(tmp_path / "bin", f"echo {CANARY}")
+
+
+SOURCES = ["URL", "netrc", pytest.param("keyring", marks=pytest.mark.skipif(os.name == "nt", reason="a shell script"))]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_password_opens_the_index_and_is_not_in_the_cache(
+    world: Worlds, tmp_path: Path, source: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    caplog.set_level(0)
     made = world(pep658=False)
     made.index.add_wheel("x", "1.0")
     made.index.add_sdist("x", "0.9")
-    client = made.run(f"https://user:{CANARY}@index.example/simple/")
+    made.key = Credentials("user", CANARY).header()
+    url, environment = planted(source, tmp_path)
+    places = indexes(url, OTHER)
+    client = made.run(places=places, environment=environment)
     for file in client.page("x").files():
         client.metadata(file)
-    assert all("authorization" in request.headers for request in made.index.requests)
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(files) >= 4
-    assert not [path for path in files if CANARY.encode() in path.read_bytes() + str(path).encode()]
+    with pytest.raises(NotFound) as missing:
+        client.page("y")
+    made.index.fault("/simple/z/", "status", times=None, status=403)
+    with pytest.raises(Refused) as refused:
+        client.page("z")
+    told = "".join(format_exception(missing.value)) + "".join(format_exception(refused.value))
+    told += f"{refused.value!r} {refused.value.hint} {places!r} {client!r} {vars(client)!r} {vars(client._transport)!r}"
+    secrets = (CANARY, made.key.removeprefix("Basic "))
+    assert not [secret for secret in secrets if secret in told + caplog.text]
+    assert all("authorization" not in request.headers for request in made.other.requests)
+    kept = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert len(kept) >= 4
+    data = b"".join(path.read_bytes() + str(path).encode() for path in kept)
+    assert not [secret for secret in secrets if secret.encode() in data]
 
 
 def test_a_hint_fills_the_memory_and_changes_no_answer(world: Worlds) -> None:
@@ -443,9 +568,7 @@ def test_a_hint_fills_the_memory_and_changes_no_answer(world: Worlds) -> None:
     chosen = threading.Event()
     made = world()
     made.index.add_wheel("x", "1.0")
-    place = IndexLocation.parse(LOCATION)
-    transport = Transport(backend=httpx.MockTransport(made.index.handler))
-    with IndexClient(place, transport=transport, store=made.store, choose=first) as client:
+    with made.run(choose=first) as client:
         client.anticipate([Requirement("x")], TARGET)
         assert chosen.wait(5)
         assert client.metadata(client.page("x").read(0)).name == "x"

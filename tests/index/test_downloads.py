@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import random
 import threading
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 from bundler.cache.blobs import BlobStore
 from bundler.digests import Digest
 from bundler.errors import IntegrityError, NotFound, Refused, Unavailable, UnusableFile
-from bundler.index.downloads import BREAKS, download, download_all
+from bundler.index import downloads
+from bundler.index.downloads import BREAKS, download, download_all, fetch_unknown
 from bundler.index.transport import Transport
 from bundler.simple.model import ProjectFile
 from tests.support.fake_index import FakeIndex
@@ -240,3 +242,29 @@ def test_the_same_holds_over_a_socket(blobs: BlobStore) -> None:
         download_all([file], transport=transport, blobs=blobs)
     assert blobs.verify(DIGEST)
     assert asked_ranges(index) == [None, None, "bytes=200000-"]
+
+
+def test_a_file_of_unknown_hash_arrives_in_an_open_file_and_tells_its_hash() -> None:
+    index, told, target = holding(), Told(), io.BytesIO()
+    index.fault("/files/", "cut", after=100_000)
+    digest = fetch_unknown(entry(digest=None), target, transport=reaching(index), on_bytes=told.append)
+    assert (digest, target.getvalue(), sum(told)) == (DIGEST, DATA, len(DATA))
+    assert asked_ranges(index) == [None, "bytes=100000-"]
+
+
+def test_a_file_of_unknown_hash_that_must_start_again_leaves_nothing_of_the_first_try() -> None:
+    index, target = holding(etag=False), io.BytesIO()
+    index.fault("/files/", "cut", after=200_000)
+    assert fetch_unknown(entry(digest=None), target, transport=reaching(index)) == DIGEST
+    assert target.getvalue() == DATA
+
+
+def test_a_file_of_unknown_hash_has_a_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloads, "MAX_FILE", 100_000)
+    with pytest.raises(IntegrityError, match="larger than"):
+        fetch_unknown(entry(digest=None), io.BytesIO(), transport=reaching(holding()))
+
+
+def test_a_file_of_unknown_hash_that_isnt_there_is_told() -> None:
+    with pytest.raises(NotFound):
+        fetch_unknown(entry(digest=None), io.BytesIO(), transport=reaching(FakeIndex()))

@@ -26,7 +26,18 @@ def test_a_password_is_never_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "index.example/simple", "ftp://index.example/", "https:///simple", "https://h:x/"]
+    "text",
+    [
+        "",
+        "index.example/simple",
+        "/srv/simple",
+        "ftp://index.example/",
+        "https:///simple",
+        "https://h:x/",
+        "file:simple",
+        "file://other.example/simple",
+        "file://user:x@localhost/simple",
+    ],
 )
 def test_what_is_no_index_url_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
@@ -37,6 +48,36 @@ def test_the_refusal_of_a_bad_url_doesnt_show_its_password() -> None:
     with pytest.raises(UsageError) as caught:
         located(f"https://user:{CANARY}@index.example:port/")
     assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("file:///srv/my%20simple", "file:///srv/my%20simple/"),
+        ("file://localhost/srv/simple/", "file://localhost/srv/simple/"),
+        ("file:///srv/a@b", "file:///srv/a@b/"),
+    ],
+)
+def test_a_directory_may_be_an_index(text: str, url: str) -> None:
+    assert located(text) == IndexLocation(url=url)
+
+
+def test_a_place_of_links_keeps_its_last_component() -> None:
+    place = IndexLocation.parse_links(f"https://user:{CANARY}@h.example/team/links.html")
+    assert place.url == "https://h.example/team/links.html"
+    assert authorization("https://h.example/team/x.whl", [place]) is not None
+    assert authorization("https://h.example/other/x.whl", [place]) is None
+
+
+def test_a_user_name_alone_is_sent_with_an_empty_password_and_not_shown() -> None:
+    alone = located(f"https://{CANARY}@index.example/simple/")
+    assert alone.credentials is not None
+    assert not alone.credentials.has_password
+    assert alone.credentials.header() == Credentials(CANARY, "").header()
+    assert CANARY not in repr(alone)
+    empty = located("https://user:@index.example/simple/").credentials
+    assert empty is not None
+    assert empty.has_password
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from bundler.errors import BundlerError, NotFound, Refused, Unavailable, UsageError
-from bundler.index.locations import IndexLocation
+from bundler.index.locations import Credentials, IndexLocation
 from bundler.index.transport import DEADLINE, MAX_REDIRECTS, WINDOW, Interrupted, Transport
 from tests.support.fake_index import FakeIndex
 
@@ -45,6 +45,7 @@ def clock() -> Clock:
 def transport(handler: Handler, clock: Clock, *locations: str) -> Transport:
     return Transport(
         locations=[IndexLocation.parse(text) for text in locations],
+        environment={},
         backend=httpx.MockTransport(handler),
         clock=clock,
         now=clock,
@@ -382,3 +383,66 @@ def test_nobody_listening_is_unavailable() -> None:
         pass
     with Transport(sleep=lambda _: None) as client, pytest.raises(Unavailable, match="tried 4 times"):
         client.get(f"{origin}/simple/x/", ceiling=1)
+
+
+# Local files
+
+
+def test_a_local_file_is_answered_like_one_on_a_server(clock: Clock, tmp_path: Path) -> None:
+    handler, requests = answering(raw(200))
+    client = transport(handler, clock)
+    (tmp_path / "a file").write_bytes(bytes(range(100)))
+    url = (tmp_path / "a file").as_uri()
+    assert client.get(url, ceiling=100).body == bytes(range(100))
+    tail = client.get(url, ceiling=100, headers={"range": "bytes=-10"}, statuses=frozenset({206}))
+    assert (tail.status, tail.body, tail.headers["content-range"]) == (206, bytes(range(90, 100)), "bytes 90-99/100")
+    assert client.get(url, ceiling=100, headers={"range": "bytes=-10"}).body == b""
+    with client.stream(url) as answer:
+        assert (answer.status, b"".join(answer.chunks)) == (200, bytes(range(100)))
+    assert requests == []
+
+
+def test_a_local_file_has_a_ceiling_too(clock: Clock, tmp_path: Path) -> None:
+    (tmp_path / "big").write_bytes(bytes(101))
+    with pytest.raises(Refused, match="more than 100 bytes"):
+        transport(answering(raw(200))[0], clock).get((tmp_path / "big").as_uri(), ceiling=100)
+
+
+# What opens an index
+
+
+def test_a_401_is_answered_once_with_what_keyring_knows(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bundler.index.credentials._from_keyring", lambda *_: Credentials("user", CANARY))
+    handler, requests = answering(raw(401, b"no"), raw(200, b"yes"), raw(200, b"yes"))
+    client = transport(handler, clock, INDEX)
+    assert client.get(f"{INDEX}x/", ceiling=10).body == b"yes"
+    client.get(f"{INDEX}y/", ceiling=10)
+    key = Credentials("user", CANARY).header()
+    assert [request.headers.get("authorization") for request in requests] == [None, key, key]
+
+
+def test_a_second_401_stands(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bundler.index.credentials._from_keyring", lambda *_: Credentials("user", CANARY))
+    handler, requests = answering(raw(401))
+    with pytest.raises(Refused, match="isn't open to us") as caught:
+        transport(handler, clock, INDEX).get(f"{INDEX}x/", ceiling=10)
+    assert caught.value.hint == "check the user name and password"
+    assert len(requests) == 2
+
+
+def test_a_401_without_credentials_tells_how_to_give_them(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bundler.index.credentials._from_keyring", lambda *_: None)
+    handler, requests = answering(raw(401))
+    with pytest.raises(Refused, match="isn't open to us") as caught:
+        transport(handler, clock, INDEX).get(f"{INDEX}x/", ceiling=10)
+    assert "netrc" in (caught.value.hint or "")
+    assert len(requests) == 1
+
+
+def test_keyring_is_not_asked_for_another_host(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bundler.index.credentials._from_keyring", lambda *_: Credentials("user", CANARY))
+    moved = raw(302, location="https://evil.example/x/")
+    handler, requests = answering(moved, raw(401))
+    with pytest.raises(Refused):
+        transport(handler, clock, INDEX).get(f"{INDEX}x/", ceiling=10)
+    assert [request.headers.get("authorization") for request in requests] == [None, None]

@@ -19,6 +19,7 @@ import threading
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, unquote, urlsplit
 
@@ -71,12 +72,15 @@ class FakeIndex:
         etag: bool = True,
         ranges: bool = True,
         max_age: int | None = 600,
+        authorization: str | None = None,
     ) -> None:
         self.form = form
         self.pep658 = pep658
         self.etag = etag
         self.ranges = ranges
         self.max_age = max_age
+        #: The Authorization header that it wants, for anything it has.
+        self.authorization = authorization
         self.requests: list[RecordedRequest] = []
         self._files: dict[str, _File] = {}
         self._projects: dict[str, list[_File]] = {}
@@ -170,6 +174,19 @@ class FakeIndex:
         finally:
             server.close()
 
+    def save(self, root: Path) -> str:
+        """Write everything below a directory, in the index's form; gives the file: URL of the index."""
+        (root / "files").mkdir(parents=True)
+        for file in self._files.values():
+            (root / "files" / file.filename).write_bytes(file.data)
+            if self.pep658 and file.metadata is not None:
+                (root / "files" / f"{file.filename}.metadata").write_bytes(file.metadata)
+        for project in self._projects:
+            write = self._json if self.form == "json" else self._html
+            (root / "simple" / project).mkdir(parents=True)
+            (root / "simple" / project / f"index.{self.form}").write_bytes(write(project, root.as_uri()))
+        return f"{root.as_uri()}/simple/"
+
     # What it answers
 
     def _answer(self, method: str, path: str, headers: Mapping[str, str], origin: str) -> Answer:
@@ -195,6 +212,8 @@ class FakeIndex:
         return None
 
     def _honest_answer(self, path: str, headers: Mapping[str, str], origin: str) -> Answer:
+        if self.authorization not in (None, headers.get("authorization")):
+            return Answer(status=401, headers={"www-authenticate": 'Basic realm="packages"'})
         if match := re.fullmatch(r"/simple/([^/]+)(/?)", path):
             return self._page_answer(unquote(match[1]), match[2], headers, origin)
         filename = unquote(path.removeprefix("/files/"))

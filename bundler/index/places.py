@@ -1,0 +1,86 @@
+"""The places that files come from, in their order, and which of them is asked for a project.
+
+The first index that knows a project owns it, so the order is what keeps a stranger's package of the same name out: the
+indexes of the configuration, then `--index-url`, then each `--extra-index-url`. The public index that is asked where
+nobody names one comes last: an extra index shadows it. A project that an index is pinned to is asked for there and
+nowhere else, find-links places included; an explicit index is asked for no other project.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.index.locations import IndexLocation
+from bundler.requirements.options import Options
+
+__all__ = ["PlacedIndex", "Places"]
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # one letter is a drive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedIndex:
+    """An index in the list; `projects` are normalized names."""
+
+    location: IndexLocation
+    name: str | None = None
+    projects: frozenset[str] = frozenset()
+    explicit: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Indexes in the order in which they are asked, and places whose files come in addition."""
+
+    indexes: tuple[PlacedIndex, ...] = ()
+    find_links: tuple[IndexLocation, ...] = ()
+
+    @classmethod
+    def of(cls, options: Options, *, default_url: str) -> Places:
+        """Read the places that the options name; `default_url` is the index where they name none.
+
+        Raises:
+            UsageError: an address that can't be one; its password isn't told.
+        """
+        indexes = () if options.no_index else tuple(_indexes(options, default_url))
+        return cls(indexes=indexes, find_links=tuple(_links(place) for place in options.find_links))
+
+    @property
+    def locations(self) -> tuple[IndexLocation, ...]:
+        """Every place once, for whoever sends credentials there."""
+        return tuple(dict.fromkeys((*(index.location for index in self.indexes), *self.find_links)))
+
+    def pinned(self, name: str) -> bool:
+        """Whether an index is the only place of a project."""
+        return any(name in index.projects for index in self.indexes)
+
+    def asked_for(self, name: str) -> tuple[IndexLocation, ...]:
+        """The indexes that may own a project, in their order, each once."""
+        if self.pinned(name):
+            chosen = [index for index in self.indexes if name in index.projects]
+        else:
+            chosen = [index for index in self.indexes if not index.explicit]
+        return tuple(dict.fromkeys(index.location for index in chosen))
+
+
+def _indexes(options: Options, default_url: str) -> Iterator[PlacedIndex]:
+    for named in options.indexes:
+        yield PlacedIndex(
+            location=IndexLocation.parse(named.url),
+            name=named.name,
+            projects=frozenset(named.projects),
+            explicit=named.explicit,
+        )
+    if options.index_url is not None:
+        yield PlacedIndex(location=IndexLocation.parse(options.index_url))
+    for url in options.extra_index_urls:
+        yield PlacedIndex(location=IndexLocation.parse(url))
+    if options.index_url is None and all(named.explicit for named in options.indexes):
+        yield PlacedIndex(location=IndexLocation.parse(default_url))
+
+
+def _links(place: str) -> IndexLocation:
+    return IndexLocation.parse_links(place if _URL.match(place) else Path(place).as_uri())
