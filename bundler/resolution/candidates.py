@@ -1,23 +1,27 @@
 """From a project's files to what one target could install: releases, offers, and a reason for every refusal.
 
-A page's files are grouped into releases by the version in their names, newest first, and only then read: a page holds
-thousands of files and a resolution looks at the files of a few releases. Ranking is a total order: wheels before the
-sdist, best tag first, higher build number first, then the file name.
+A page's files are grouped into releases by the version in their names, and only then read: a page holds thousands of
+files and a resolution looks at the files of a few releases. Both rankings are total orders: that of releases is
+`Order`; of a release's files, wheels come before the sdist, best tag first, higher build number first, then the file
+name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from operator import attrgetter
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from bundler.digests import Digest
-from bundler.distributions import Distribution, Wheel, parse_filename, parse_specifier, parse_version
+from bundler.distributions import Distribution, Wheel, parse_filename, parse_version
 from bundler.errors import UnusableFile
+from bundler.requirements.choices import Choices
+from bundler.requirements.model import RequirementSet
+from bundler.resolution.refusals import ANY_HASH, Reason, Rejection, Terms, refusal_of
+from bundler.resolution.wants import Demand
 from bundler.simple.model import ProjectFile, ProjectPage
 from bundler.targets.model import Target
 
@@ -25,40 +29,16 @@ __all__ = [
     "Candidate",
     "Catalogue",
     "Offer",
-    "Reason",
-    "Rejection",
+    "Order",
     "Release",
     "allowed_releases",
     "evaluate_release",
-    "python_allowed",
+    "order_of",
     "releases_of",
 ]
 
+_DEFAULTS = Choices()
 _SDIST_ENDINGS = (".tar.gz", ".zip")
-
-
-class Reason(StrEnum):
-    """Why a file can't be taken; the text completes the sentence "<file or version>: …"."""
-
-    NO_TAG = "no wheel for this platform and Python"
-    REQUIRES_PYTHON = "needs another Python"
-    YANKED = "yanked, and not pinned with =="
-    NO_DIGEST = "the index states no sha256"
-    OTHER_HASH = "none of the hashes asked for"
-    UNUSABLE = "unusable"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejection:
-    """A file that was refused for a target, and why."""
-
-    filename: str
-    version: Version
-    reason: Reason
-    detail: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.reason} ({self.detail})" if self.detail else str(self.reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,53 +66,81 @@ class Candidate:
     version: Version
     offers: tuple[Offer, ...] = field(compare=False, repr=False)
 
+    @property
+    def has_wheel(self) -> bool:
+        """Whether a wheel is offered; if so, it is the best offer."""
+        return isinstance(self.offers[0].distribution, Wheel)
+
 
 def releases_of(page: ProjectPage) -> tuple[Release, ...]:
     """All versions that a page has wheels or sdists of, newest first; files without a PEP 440 version are left out."""
     entries: dict[str, list[int]] = {}
+    former, indexes = "", [0]
     for index, filename in enumerate(page.filenames):
-        if text := _version_text(filename):
-            entries.setdefault(text, []).append(index)
+        if former and filename.startswith(former):  # one more wheel of the version before: what most files are
+            indexes.append(index)
+            continue
+        former, text = _guess(filename)
+        if text:
+            indexes = entries.setdefault(text, [])
+            indexes.append(index)
     merged: dict[Version, list[int]] = {}  # 1.0 and 1.0.0 are one version
-    for text, indexes in entries.items():
+    for text, places in entries.items():
         if (version := parse_version(text)) is not None:
-            merged.setdefault(version, []).extend(indexes)
+            merged.setdefault(version, []).extend(places)
     return tuple(Release(version=version, entries=tuple(merged[version])) for version in sorted(merged, reverse=True))
 
 
-def _version_text(filename: str) -> str:
-    """A guess that is cheap for 15,000 names; `parse_filename` is the judge once a file is looked at."""
+def _guess(filename: str) -> tuple[str, str]:
+    """What a wheel's name shares with all wheels of its version, and the version as written; empty where there is none.
+
+    Cheap, for 15,000 names; `parse_filename` is the judge once a file is looked at.
+    """
     if filename.endswith(".whl"):
-        return filename.split("-", 2)[1] if filename.count("-") >= 4 else ""
+        parts = filename.split("-", 2)
+        return (f"{parts[0]}-{parts[1]}-", parts[1]) if filename.count("-") >= 4 else ("", "")
     for ending in _SDIST_ENDINGS:
         if filename.endswith(ending):
-            return filename[: -len(ending)].rpartition("-")[2]
-    return ""
+            return "", filename[: -len(ending)].rpartition("-")[2]
+    return "", ""
 
 
-def allowed_releases(releases: Iterable[Release], specifiers: SpecifierSet) -> Iterator[tuple[Release, bool]]:
-    """Releases within the specifiers, each with whether it is taken only for want of a final one (PEP 440).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """How a project's releases are tried: preferred ones, then final ones, then pre-releases, each newest first."""
 
-    Final releases come first, newest first; pre-releases follow as a last resort, unless a specifier names one, in
-    which case all are in one order. Reads no further than it is asked.
+    #: The oldest first.
+    lowest: bool = False
+    #: Pre-releases stand among the others.
+    prereleases: bool = False
+    preferred: tuple[Version, ...] = ()
+
+
+def allowed_releases(releases: Sequence[Release], specifiers: SpecifierSet, order: Order) -> Iterator[Release]:
+    """The releases (given newest first) within the specifiers, in the order wanted; reads no further than it is asked.
+
+    Pre-releases come last even where a specifier names one, and are then tried like any other: PEP 440's "if nothing
+    else is available" in the form that uv gives it, where versions that conflict with the rest aren't available.
     """
-    allowed = specifiers.contains
-    if specifiers.prereleases:
-        yield from ((r, False) for r in releases if allowed(r.version, prereleases=True))
-        return
-    releases = tuple(releases)
-    for last_resort in (False, True):
-        chosen = (r for r in releases if r.version.is_prerelease is last_resort)
-        yield from ((r, last_resort) for r in chosen if allowed(r.version, prereleases=True))
+    for version in order.preferred:
+        yield from _within([release for release in releases if release.version == version], specifiers)
+    last_resort = []
+    for release in _within(reversed(releases) if order.lowest else releases, specifiers):
+        if release.version in order.preferred:
+            continue
+        if order.prereleases or not release.version.is_prerelease:
+            yield release
+        else:
+            last_resort.append(release)
+    yield from last_resort
+
+
+def _within(releases: Iterable[Release], specifiers: SpecifierSet) -> Iterator[Release]:
+    return specifiers.filter(releases, prereleases=True, key=attrgetter("version"))
 
 
 def evaluate_release(
-    page: ProjectPage,
-    release: Release,
-    target: Target,
-    *,
-    allow_yanked: bool = False,
-    hashes: frozenset[Digest] = frozenset(),
+    page: ProjectPage, release: Release, target: Target, *, choices: Choices = _DEFAULTS, terms: Terms = ANY_HASH
 ) -> tuple[tuple[Offer, ...], tuple[Rejection, ...]]:
     """Read a release's files for a target: what it could install, best first, and what not and why."""
     ranked: list[tuple[tuple[object, ...], Offer]] = []
@@ -147,7 +155,7 @@ def evaluate_release(
         except UnusableFile as exc:
             rejections.append(_rejection(page.filenames[index], release, Reason.UNUSABLE, exc.message))
             continue
-        refusal = _refusal(file, target, allow_yanked=allow_yanked, hashes=hashes)
+        refusal = refusal_of(file, distribution, target, choices=choices, terms=terms)
         if refusal is not None:
             rejections.append(_rejection(file.filename, release, *refusal))
         else:
@@ -173,26 +181,6 @@ def _rejection(filename: str, release: Release, reason: Reason, detail: str) -> 
     return Rejection(filename=filename, version=release.version, reason=reason, detail=detail)
 
 
-def _refusal(
-    file: ProjectFile, target: Target, *, allow_yanked: bool, hashes: frozenset[Digest]
-) -> tuple[Reason, str] | None:
-    if file.requires_python and not python_allowed(file.requires_python, target):
-        return Reason.REQUIRES_PYTHON, file.requires_python
-    if file.yanked is not None and not allow_yanked:
-        return Reason.YANKED, file.yanked
-    if file.digest is None:
-        return Reason.NO_DIGEST, ""
-    if hashes and hashes.isdisjoint(file.hashes):
-        return Reason.OTHER_HASH, ""
-    return None
-
-
-def python_allowed(requires_python: str, target: Target) -> bool:
-    """Whether the target's Python is within a Requires-Python; one that can't be read allows none."""
-    specifier = parse_specifier(requires_python)
-    return specifier is not None and specifier.contains(target.python_version, prereleases=True)
-
-
 def _rank(distribution: Distribution, target: Target) -> tuple[object, ...]:
     if isinstance(distribution, Wheel):
         number, suffix = distribution.build or (-1, "")
@@ -204,15 +192,30 @@ def _descending(text: str) -> tuple[int, ...]:
     return (*(-ord(character) for character in text), 0)
 
 
+def order_of(name: str, demand: Demand) -> Order:
+    """In which order a demand wants a project's releases to be tried."""
+    return Order(
+        lowest=demand.wants_lowest(name),
+        prereleases=demand.choices.prereleases.covers(name),
+        preferred=demand.choices.preferred.get(name, ()),
+    )
+
+
 class Catalogue:
     """What has been found out about pages, for the resolver and whoever runs ahead of it: nothing is worked out twice.
 
     Pages are told apart by URL and targets by name. Threads may share it; at worst two work out the same thing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, choices: Choices = _DEFAULTS) -> None:
+        self.choices = choices
         self._releases: dict[str, tuple[Release, ...]] = {}
         self._evaluated: dict[object, tuple[tuple[Offer, ...], tuple[Rejection, ...]]] = {}
+        self._demands: dict[str, Demand] = {}
+
+    def expect(self, demand: Demand) -> None:
+        """Let `likely_file` know what is asked of a target."""
+        self._demands[demand.target.name] = demand
 
     def releases(self, page: ProjectPage) -> tuple[Release, ...]:
         """See `releases_of`."""
@@ -221,27 +224,24 @@ class Catalogue:
         return self._releases[page.url]
 
     def evaluate(
-        self,
-        page: ProjectPage,
-        release: Release,
-        target: Target,
-        *,
-        allow_yanked: bool = False,
-        hashes: frozenset[Digest] = frozenset(),
+        self, page: ProjectPage, release: Release, target: Target, terms: Terms = ANY_HASH
     ) -> tuple[tuple[Offer, ...], tuple[Rejection, ...]]:
         """See `evaluate_release`."""
-        key = (page.url, release.version, target.name, allow_yanked, hashes)
+        key = (page.url, release.version, target.name, terms)
         if key not in self._evaluated:
-            self._evaluated[key] = evaluate_release(page, release, target, allow_yanked=allow_yanked, hashes=hashes)
+            self._evaluated[key] = evaluate_release(page, release, target, choices=self.choices, terms=terms)
         return self._evaluated[key]
 
     def likely_file(self, page: ProjectPage, requirements: Iterable[Requirement], target: Target) -> ProjectFile | None:
         """The file that a resolution would look at first, as far as these requirements tell; for prefetching only."""
-        specifiers = SpecifierSet()
-        for requirement in requirements:
+        demand = self._demands.get(target.name) or Demand.of(RequirementSet(), target, self.choices)
+        if page.name in demand.choices.excluded:
+            return None
+        specifiers = demand.constraints.get(page.name, SpecifierSet())
+        for requirement in [d.requirement for d in demand.overrides.get(page.name, ())] or requirements:
             specifiers &= requirement.specifier
-        for release, _ in allowed_releases(self.releases(page), specifiers):
-            offers, _ = self.evaluate(page, release, target)
-            if offers:
+        for release in allowed_releases(self.releases(page), specifiers, order_of(page.name, demand)):
+            offers, _ = self.evaluate(page, release, target, demand.terms(page.name, release.version))
+            if offers and (isinstance(offers[0].distribution, Wheel) or not demand.choices.prefer_binary):
                 return offers[0].file
         return None

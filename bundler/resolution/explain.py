@@ -12,9 +12,10 @@ from packaging.utils import canonicalize_name
 
 from bundler.errors import ResolutionError
 from bundler.requirements.model import DeclaredRequirement
-from bundler.resolution.candidates import Candidate, Reason, Rejection, Release
-from bundler.resolution.provider import Asked, Provider, Reporter, Shelf, Want
-from bundler.targets.model import Target
+from bundler.resolution.candidates import Candidate, Release
+from bundler.resolution.provider import Asked, Provider, Reporter, Shelf
+from bundler.resolution.refusals import Reason, Rejection
+from bundler.resolution.wants import Demand, Want
 
 __all__ = ["explain"]
 
@@ -29,16 +30,15 @@ _HINTS = {
     Reason.OTHER_HASH: "correct the hashes of {name}, or its version",
     Reason.UNUSABLE: "choose a --python or --platform that {name} has wheels for, or allow another version of it",
     Reason.NO_DIGEST: "use an index that states sha256 hashes",
+    Reason.NO_BINARY: "allow wheels of {name}: leave out --no-binary, or add --only-binary {name}",
+    Reason.ONLY_BINARY: "allow an sdist of {name} with --no-binary {name}, or another version of it",
+    Reason.EXCLUDED_BY_DATE: "choose a later --exclude-newer, or allow an older version of {name}",
+    Reason.UNDATED: "allow files without a date (--allow-undated), or leave out --exclude-newer",
+    Reason.UNHASHED: "write the hashes of {name} too: {name}==VERSION --hash=sha256:…",
 }
 
 
-def explain(
-    causes: Iterable[Asked],
-    provider: Provider,
-    reporter: Reporter,
-    target: Target,
-    limits: Sequence[DeclaredRequirement],
-) -> ResolutionError:
+def explain(causes: Iterable[Asked], provider: Provider, reporter: Reporter, demand: Demand) -> ResolutionError:
     """Turn a conflict into an error whose details tell it project by project."""
     by_name: dict[str, list[Asked]] = {}
     for cause in causes:
@@ -46,11 +46,11 @@ def explain(
     details: list[str] = []
     hints: list[str] = []
     for name, asked in by_name.items():
-        told, hint = _project(name, _askers(name, asked, reporter), provider, limits)
+        told, hint = _project(name, _askers(name, asked, reporter), provider, demand.limits)
         details += told
         hints.append(hint)
     return ResolutionError(
-        f"no versions satisfy the requirements together on {target.name}",
+        f"no versions satisfy the requirements together on {demand.target.name}",
         details=tuple(dict.fromkeys(details)),
         hint=hints[0] if hints else None,
     )
@@ -78,24 +78,22 @@ def _project(
         return [*lines, f"{name}: no index knows this project"], f"check the spelling of {name}"
     if not wants:
         return lines, f"allow another version of {name}"
-    releases = [release for release, _ in provider.allowed(shelf, wants)]
+    releases = list(provider.allowed(shelf, wants))
     if not releases:
         lines.append(f"{name}: {_existing(shelf.releases)}")
         return lines, f"relax one of the requirements on {name}"
-    refused, offered = _evaluated(shelf, releases, provider, allow_yanked=provider.may_be_yanked(name, wants))
+    refused, offered = _evaluated(shelf, releases, provider)
     lines += [f"{name} {line}" for line in _grouped(refused, offered)]
     return lines, _hint(name, refused, offered)
 
 
-def _evaluated(
-    shelf: Shelf, releases: Sequence[Release], provider: Provider, *, allow_yanked: bool
-) -> tuple[list[Rejection], list[Release]]:
+def _evaluated(shelf: Shelf, releases: Sequence[Release], provider: Provider) -> tuple[list[Rejection], list[Release]]:
     """Every file that was refused among these releases, and the releases that have one which wasn't."""
     unusable = provider.unusable.get(shelf.page.name, ())
     refused: list[Rejection] = []
     offered: list[Release] = []
     for release in releases:
-        offers, rejections = provider.evaluate(shelf, release, allow_yanked=allow_yanked)
+        offers, rejections = provider.evaluate(shelf, release)
         later = [rejection for rejection in unusable if rejection.version == release.version]
         refused += [*later, *rejections]
         if {offer.file.filename for offer in offers} - {rejection.filename for rejection in later}:
@@ -142,8 +140,13 @@ def _grouped(refused: Iterable[Rejection], offered: Sequence[Release]) -> Iterat
 _NEAREST_FIRST = (
     Reason.UNUSABLE,
     Reason.OTHER_HASH,
+    Reason.UNHASHED,
     Reason.YANKED,
     Reason.NO_DIGEST,
+    Reason.EXCLUDED_BY_DATE,
+    Reason.UNDATED,
+    Reason.NO_BINARY,
+    Reason.ONLY_BINARY,
     Reason.REQUIRES_PYTHON,
     Reason.NO_TAG,
 )

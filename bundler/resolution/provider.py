@@ -4,6 +4,10 @@ An extra is a project of its own: `a[x]` asks for the key (a, x), whose candidat
 (a, None) and on what the extra adds. Metadata is read only when a candidate is about to be pinned; a candidate whose
 files all turn out unusable then asks for something that can't be met, so that resolvelib takes the next one.
 
+What can't work is learned. In force are the constraints, what the person asks for, and what the only candidate for
+something in force asks for. A candidate that asks for something which nothing meets beside what is in force is dead,
+and isn't shown again. Candidates only become fewer as wants are added, so no version that a solution needs is lost.
+
 Everything is memoised under the specifiers in force, so that asking again after backtracking costs a look-up. Nothing
 here depends on the order in which the source answers.
 """
@@ -12,59 +16,34 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_
 from typing import Generic, TypeVar
 
-from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 from resolvelib import AbstractProvider, BaseReporter
 from resolvelib.structs import RequirementInformation
 
-from bundler.digests import Digest
 from bundler.distributions import CoreMetadata
 from bundler.errors import NotFound, UnusableFile
-from bundler.requirements.model import DeclaredRequirement, Origin
-from bundler.resolution.candidates import (
-    Candidate,
-    Catalogue,
-    Offer,
-    Reason,
-    Rejection,
-    Release,
-    allowed_releases,
-)
+from bundler.resolution.candidates import Candidate, Catalogue, Offer, Order, Release, allowed_releases, order_of
+from bundler.resolution.refusals import Reason, Rejection
 from bundler.resolution.source import Source
+from bundler.resolution.wants import Demand, Key, Want, exactly, impossible
 from bundler.simple.model import ProjectPage
-from bundler.targets.model import Target
 
-__all__ = ["Budget", "BudgetSpent", "Key", "Provider", "Reporter", "Shelf", "Want"]
+__all__ = ["Asked", "Budget", "BudgetSpent", "Provider", "Reporter", "Shelf"]
 
 T = TypeVar("T")
+_ANY = SpecifierSet()
 
-#: A project's normalized name, and one of its extras or None for the project itself.
-Key = tuple[str, str | None]
 #: resolvelib's record of who asked for what.
-Asked = RequirementInformation["Want", Candidate]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Want:
-    """A requirement as the resolver sees it: a key, the versions allowed, and where a person wrote it, if one did."""
-
-    key: Key
-    specifiers: SpecifierSet
-    #: As written, for explanations.
-    text: str
-    #: The specifiers as text, which is quicker to look up than they are.
-    bounds: str = ""
-    origin: Origin | None = None
-    #: The project itself, at exactly the version of its extra's candidate.
-    exactly: Version | None = None
-    #: Why nothing can meet this.
-    impossible: str | None = None
+Asked = RequirementInformation[Want, Candidate]
+#: One of a project's versions, or of one of its extras.
+_Place = tuple[str, str | None, Version]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +59,13 @@ class BudgetSpent(Exception):
     """The seconds of the budget are used up; `resolver` translates this."""
 
 
-class Reporter(BaseReporter["Want", Candidate, Key]):
-    """Counts how often each project was pinned, to name those that keep flipping; remembers who asked for what."""
+class Reporter(BaseReporter[Want, Candidate, Key]):
+    """Counts pins, to name the projects that keep flipping, and conflicts; remembers who asked for what."""
 
     def __init__(self) -> None:
         self.pins: Counter[str] = Counter()
+        #: In how many conflicts a key took part, asking or asked for.
+        self.conflicts: Counter[Key] = Counter()
         #: By project, in the order in which it was asked for, each asker's text once.
         self.asked: dict[str, dict[tuple[str, str | None], Asked]] = {}
 
@@ -92,8 +73,14 @@ class Reporter(BaseReporter["Want", Candidate, Key]):
         """Remember who asks."""
         if requirement.impossible is None:
             by_text = self.asked.setdefault(requirement.key[0], {})
-            asker = parent.name if parent else None
-            by_text.setdefault((requirement.text, asker), RequirementInformation(requirement, parent))
+            asker = (requirement.text, parent.name if parent else None)
+            if asker not in by_text:
+                by_text[asker] = RequirementInformation(requirement, parent)
+
+    def resolving_conflicts(self, causes: Collection[Asked]) -> None:
+        """Count a conflict for everything that took part in it."""
+        asked = {cause.requirement.key for cause in causes}
+        self.conflicts.update(asked | {(c.parent.name, c.parent.extra) for c in causes if c.parent is not None})
 
     def pinning(self, candidate: Candidate) -> None:
         """Count a pin."""
@@ -103,10 +90,11 @@ class Reporter(BaseReporter["Want", Candidate, Key]):
 class Shelf:
     """A project's page and releases; for each set of bounds those within it, read once and as far as needed."""
 
-    def __init__(self, page: ProjectPage, releases: tuple[Release, ...]) -> None:
+    def __init__(self, page: ProjectPage, releases: tuple[Release, ...], order: Order) -> None:
         self.page = page
+        self.order = order
         self.releases = releases
-        self.allowed: dict[tuple[str, ...], _Remembered[tuple[Release, bool]]] = {}
+        self.allowed: dict[object, _Remembered[Release]] = {}
 
 
 class _Remembered(Generic[T]):
@@ -126,32 +114,29 @@ class _Remembered(Generic[T]):
             yield self._seen[place]
 
 
-class Provider(AbstractProvider["Want", Candidate, Key]):
-    """Answers for one target; `constraints` are merged by name, `hashes` bind projects to files."""
+class Provider(AbstractProvider[Want, Candidate, Key]):
+    """Answers for the target of a demand."""
 
-    def __init__(
-        self,
-        source: Source,
-        target: Target,
-        *,
-        constraints: Mapping[str, SpecifierSet],
-        hashes: Mapping[str, frozenset[Digest]],
-        budget: Budget,
-        catalogue: Catalogue,
-    ) -> None:
+    def __init__(self, source: Source, demand: Demand, *, budget: Budget, catalogue: Catalogue) -> None:
         self._source = source
-        self._target = target
-        self._constraints = constraints
-        self._hashes = hashes
+        self._demand = demand
         self._catalogue = catalogue
         self._clock = budget.clock
         self._deadline = budget.clock() + budget.seconds
+        #: By project, what every solution must meet, with who asks for it; grows as candidates prove the only ones.
+        self._in_force: dict[str, tuple[Asked, ...]] = {}
+        for want in demand.roots:
+            self._enforce(want, None)
+        self._forced: set[_Place] = set()
         self._shelves: dict[str, Shelf | None] = {}
+        self._candidates: dict[_Place, Candidate] = {}
         self._settled: dict[tuple[str, Version], tuple[Offer, CoreMetadata] | str] = {}
         self._within: dict[tuple[str, Version], bool] = {}
-        self._asked: dict[tuple[str, str | None, Version], tuple[Want, ...]] = {}
+        self._asked: dict[_Place, tuple[Want, ...]] = {}
         #: In which order keys came up.
         self._order: dict[Key, int] = {}
+        #: Candidates that can never work, each with what it asks for in vain.
+        self.dead: dict[_Place, Want] = {}
         #: Files whose metadata turned out unusable, by project.
         self.unusable: dict[str, list[Rejection]] = {}
         #: Extras asked for that a version doesn't have.
@@ -172,18 +157,16 @@ class Provider(AbstractProvider["Want", Candidate, Key]):
         candidates: Mapping[Key, Iterator[Candidate]],
         information: Mapping[Key, Iterator[Asked]],
         backtrack_causes: Sequence[Asked],
-    ) -> tuple[bool, bool, bool, bool, int]:
-        """Which key to decide first: what just conflicted, what is pinned, what is bounded, what came first.
+    ) -> tuple[bool, bool, bool, int]:
+        """How early to decide a key, as far as its requirements tell: pinned, asked for by a person, bounded, oldest.
 
-        An extra waits for its project, so that it is decided with one look.
+        `Search` asks this anew only when the requirements have changed, and adds what else matters.
         """
-        name, extra = identifier
-        specifiers = [asked.requirement.specifiers for asked in information[identifier]]
+        bounds = [asked.requirement.bounds for asked in information[identifier]]
         return (
-            extra is not None and (name, None) not in resolutions,
-            not any(identifier == asked.requirement.key for asked in backtrack_causes),
-            not any(_is_pin(specifier) for specifier in specifiers),
-            not any(len(specifier) for specifier in specifiers),
+            not any(text.startswith("==") for text in bounds),
+            identifier[0] not in self._demand.direct,
+            not any(bounds),
             self._order.setdefault(identifier, len(self._order)),
         )
 
@@ -206,7 +189,7 @@ class Provider(AbstractProvider["Want", Candidate, Key]):
         if requirement.exactly is not None:
             return candidate.version == requirement.exactly
         key = (requirement.bounds, candidate.version)
-        if key not in self._within:  # resolvelib asks this for all pins in each round
+        if key not in self._within:
             self._within[key] = requirement.specifiers.contains(candidate.version, prereleases=True)
         return self._within[key]
 
@@ -214,43 +197,109 @@ class Provider(AbstractProvider["Want", Candidate, Key]):
         """What a candidate asks for; of an extra its project first, so that metadata is read only for its version."""
         if self._clock() > self._deadline:
             raise BudgetSpent
-        if candidate.extra is not None:
-            yield _exactly(candidate)
-        key = (candidate.name, candidate.extra, candidate.version)
-        if key not in self._asked:
-            self._asked[key] = tuple(self._wants_of_metadata(candidate))
-        yield from self._asked[key]
+        place = (candidate.name, candidate.extra, candidate.version)
+        for want in self.wants(candidate):
+            if place not in self.dead and self._is_hopeless(want):
+                self.dead[place] = want
+            yield want
+        if place not in self._forced and self._is_only_one(candidate):
+            self._forced.add(place)
+            for want in self.wants(candidate):
+                self._enforce(want, candidate)
+
+    def _is_hopeless(self, want: Want) -> bool:
+        """Whether nothing meets this want beside what is in force."""
+        return next(self.candidates(want.key, (want, *self._needed(want.key[0]))), None) is None
+
+    def _is_only_one(self, candidate: Candidate) -> bool:
+        """Whether no other candidate can ever take the place of this one, and something must."""
+        needed = self._needed(candidate.name)
+        if candidate.extra is not None or not needed:
+            return False
+        return list(itertools.islice(self.candidates((candidate.name, None), needed), 2)) == [candidate]
+
+    def _enforce(self, want: Want, parent: Candidate | None) -> None:
+        name, extra = want.key
+        if extra is None:
+            self._in_force[name] = (*self._in_force.get(name, ()), RequirementInformation(want, parent))
+
+    def _needed(self, name: str) -> tuple[Want, ...]:
+        return tuple(asked.requirement for asked in self._in_force.get(name, ()))
 
     def _wants_of_metadata(self, candidate: Candidate) -> Iterator[Want]:
         settled = self.settle(candidate)
         if isinstance(settled, str):
-            yield _impossible(candidate.name, settled, text=candidate.name)
+            yield impossible(candidate.name, settled, text=candidate.name)
             return
-        dependencies = tuple(self._dependencies(candidate, settled[1]))
-        self._source.anticipate(dependencies, self._target)
-        for requirement in dependencies:
-            yield from wants_of(requirement)
+        _, metadata = settled
+        if candidate.extra is not None and candidate.extra not in metadata.extras:
+            self.unknown_extras.add((candidate.name, str(candidate.version), candidate.extra))
+        dependencies = tuple(self._demand.dependencies(candidate.name, candidate.extra, metadata))
+        self._source.anticipate([requirement for requirement, _ in dependencies], self._demand.target)
+        for requirement, text in dependencies:
+            yield from self._demand.wants_of(requirement, text)
 
     # --- what the resolver and explanations ask as well -------------------------------------------------------------
 
-    def candidates(self, key: Key, wants: Iterable[Want]) -> Iterator[Candidate]:
-        """Usable versions for a key under these wants, best first (PEP 440's rule for pre-releases)."""
-        name, extra = key
-        wants = tuple(wants)
+    def wants(self, candidate: Candidate) -> Iterator[Want]:
+        """What a candidate asks for; see `get_dependencies`."""
+        place = (candidate.name, candidate.extra, candidate.version)
+        if candidate.extra is not None:
+            yield exactly(candidate.name, candidate.version)
+        if place not in self._asked:
+            self._asked[place] = tuple(self._wants_of_metadata(candidate))
+        yield from self._asked[place]
+
+    def candidates(self, key: Key, wants: Sequence[Want]) -> Iterator[Candidate]:
+        """Usable versions for a key under these wants, best first."""
         if any(want.impossible is not None for want in wants):
-            return
-        shelf = self.shelf(name, required=any(want.origin is not None for want in wants))
+            return iter(())
+        shelf = self.shelf(key[0], required=any(want.origin is not None for want in wants))
         if shelf is None:
-            return
-        found = False
-        allow_yanked = self.may_be_yanked(name, wants)
-        for release, last_resort in self.allowed(shelf, wants):
-            if last_resort and found:
-                return
-            offers, _ = self.evaluate(shelf, release, allow_yanked=allow_yanked)
-            if offers:
-                found = True
-                yield Candidate(name=name, extra=extra, version=release.version, offers=offers)
+            return iter(())
+        found = self._offered(key, shelf, wants)
+        return self._wheels_first(found) if self._demand.choices.prefer_binary else found
+
+    def versions(self, name: str, wants: Sequence[Want] | None = None) -> tuple[Version, ...]:
+        """The versions of `candidates` for a project; under what is in force where no wants are given."""
+        asked = self._needed(name) if wants is None else wants
+        return tuple(candidate.version for candidate in self.candidates((name, None), asked))
+
+    def _offered(self, key: Key, shelf: Shelf, wants: Sequence[Want]) -> Iterator[Candidate]:
+        name, extra = key
+        for release in self.allowed(shelf, wants):
+            place = (name, extra, release.version)
+            if place in self.dead:
+                continue
+            if place not in self._candidates:
+                offers, _ = self.evaluate(shelf, release)
+                if not offers:
+                    continue
+                self._candidates[place] = Candidate(name=name, extra=extra, version=release.version, offers=offers)
+            yield self._candidates[place]
+
+    def _wheels_first(self, found: Iterator[Candidate]) -> Iterator[Candidate]:
+        """Those with a wheel before those without, final versions still before pre-releases."""
+        for _, several in itertools.groupby(found, key=self._is_last_resort):
+            waiting = []
+            for candidate in several:
+                if candidate.has_wheel:
+                    yield candidate
+                else:
+                    waiting.append(candidate)
+            yield from waiting
+
+    def _is_last_resort(self, candidate: Candidate) -> bool:
+        return candidate.version.is_prerelease and not self._demand.choices.prereleases.covers(candidate.name)
+
+    def deaths(self, key: Key, wants: Sequence[Want]) -> Iterator[Asked]:
+        """What the dead candidates for a key ask for in vain, and what is in force of the same projects."""
+        shelf = self.shelf(key[0])
+        for release in self.allowed(shelf, wants) if shelf else ():
+            vain = self.dead.get((*key, release.version))
+            if vain is not None:
+                yield RequirementInformation(vain, self._candidates[(*key, release.version)])
+                yield from self._in_force.get(vain.key[0], ())
 
     def shelf(self, name: str, *, required: bool = False) -> Shelf | None:
         """A project's releases; None for a project that no index knows, unless a person asked for it by name.
@@ -261,39 +310,29 @@ class Provider(AbstractProvider["Want", Candidate, Key]):
         if name not in self._shelves:
             try:
                 page = self._source.page(name)
-                self._shelves[name] = Shelf(page, self._catalogue.releases(page))
+                self._shelves[name] = Shelf(page, self._catalogue.releases(page), order_of(name, self._demand))
             except NotFound:
                 self._shelves[name] = None
         if self._shelves[name] is None and required:
             self._source.page(name)
         return self._shelves[name]
 
-    def allowed(self, shelf: Shelf, wants: Sequence[Want]) -> Iterable[tuple[Release, bool]]:
+    def allowed(self, shelf: Shelf, wants: Sequence[Want]) -> Iterable[Release]:
         """The releases within all specifiers and the constraints, in the order of preference."""
-        name = shelf.page.name
-        exact = {want.exactly for want in wants if want.exactly is not None}
-        key = tuple(sorted({want.bounds for want in wants} | {f"==={version}" for version in exact}))
+        key = wants[0].bounds if len(wants) == 1 else tuple(sorted({want.bounds for want in wants}))
         if key not in shelf.allowed:
-            specifiers = self._constraints.get(name, SpecifierSet())
-            for want in wants:
-                specifiers &= want.specifiers
-            releases = [r for r in shelf.releases if all(r.version == version for version in exact)]
-            if exact:  # the version was decided by the extra's candidate, pre-release or not
-                specifiers = SpecifierSet(str(specifiers), prereleases=True)
-            shelf.allowed[key] = _Remembered(allowed_releases(releases, specifiers))
+            limits = self._demand.constraints.get(shelf.page.name, _ANY)
+            specifiers = reduce(and_, (want.specifiers for want in wants if want.bounds and not want.exactly), limits)
+            releases: Sequence[Release] = shelf.releases
+            for version in {want.exactly for want in wants} - {None}:
+                releases = [release for release in releases if release.version == version]
+            shelf.allowed[key] = _Remembered(allowed_releases(releases, specifiers, shelf.order))
         return shelf.allowed[key]
 
-    def evaluate(
-        self, shelf: Shelf, release: Release, *, allow_yanked: bool
-    ) -> tuple[tuple[Offer, ...], tuple[Rejection, ...]]:
+    def evaluate(self, shelf: Shelf, release: Release) -> tuple[tuple[Offer, ...], tuple[Rejection, ...]]:
         """A release's offers and rejections for the target."""
-        hashes = self._hashes.get(shelf.page.name, frozenset())
-        return self._catalogue.evaluate(shelf.page, release, self._target, allow_yanked=allow_yanked, hashes=hashes)
-
-    def may_be_yanked(self, name: str, wants: Iterable[Want]) -> bool:
-        """PEP 592: whether something names an exact version, so that a yanked file of it may be taken."""
-        exact = any(want.exactly is not None or _is_pin(want.specifiers) for want in wants)
-        return exact or _is_pin(self._constraints.get(name, SpecifierSet()))
+        terms = self._demand.terms(shelf.page.name, release.version)
+        return self._catalogue.evaluate(shelf.page, release, self._demand.target, terms)
 
     def settle(self, candidate: Candidate) -> tuple[Offer, CoreMetadata] | str:
         """The best offer whose metadata can be used, with that metadata; else why there is none."""
@@ -311,7 +350,8 @@ class Provider(AbstractProvider["Want", Candidate, Key]):
                 refusals.append(self._refuse(candidate, offer, Reason.UNUSABLE, exc.message))
                 continue
             requires_python = metadata.requires_python
-            if requires_python is None or requires_python.contains(self._target.python_version, prereleases=True):
+            python = self._demand.target.python_version
+            if requires_python is None or requires_python.contains(python, prereleases=True):
                 return offer, metadata
             refusals.append(self._refuse(candidate, offer, Reason.REQUIRES_PYTHON, str(requires_python)))
         return "; ".join(dict.fromkeys(refusal.detail for refusal in refusals))
@@ -320,43 +360,3 @@ class Provider(AbstractProvider["Want", Candidate, Key]):
         rejection = Rejection(filename=offer.file.filename, version=candidate.version, reason=reason, detail=detail)
         self.unusable.setdefault(candidate.name, []).append(rejection)
         return rejection
-
-    def _dependencies(self, candidate: Candidate, metadata: CoreMetadata) -> Iterator[Requirement]:
-        if candidate.extra is not None and candidate.extra not in metadata.extras:
-            self.unknown_extras.add((candidate.name, str(candidate.version), candidate.extra))
-        for requirement in metadata.requires_dist:
-            plain = self._target.satisfies(requirement.marker)
-            if plain if candidate.extra is None else self._target.satisfies(requirement.marker, candidate.extra):
-                yield requirement
-
-
-def wants_of(requirement: Requirement, declared: DeclaredRequirement | None = None) -> Iterator[Want]:
-    """A requirement as wants: the project, and each extra."""
-    name = canonicalize_name(requirement.name)
-    origin = declared.origin if declared else None
-    if requirement.url is not None:
-        reason = f"{requirement.name} is required from a URL, which an index can't answer"
-        yield _impossible(name, reason, text=str(requirement), origin=origin)
-        return
-    specifiers, text = requirement.specifier, str(requirement)
-    for extra in (None, *sorted(canonicalize_name(extra) for extra in requirement.extras)):
-        yield Want(key=(name, extra), specifiers=specifiers, bounds=str(specifiers), text=text, origin=origin)
-
-
-def _impossible(name: str, reason: str, *, text: str, origin: Origin | None = None) -> Want:
-    """A want that nothing meets; "!" is no extra's name, so its key has no candidates."""
-    return Want(key=(name, "!"), specifiers=SpecifierSet(), text=text, origin=origin, impossible=reason)
-
-
-def _exactly(candidate: Candidate) -> Want:
-    return Want(
-        key=(candidate.name, None),
-        specifiers=SpecifierSet(),
-        text=f"{candidate.name}=={candidate.version}",
-        exactly=candidate.version,
-    )
-
-
-def _is_pin(specifiers: SpecifierSet) -> bool:
-    """PEP 592: a yanked file may be taken where `==` (without `.*`) or `===` names its version."""
-    return any(s.operator == "===" or (s.operator == "==" and not s.version.endswith(".*")) for s in specifiers)

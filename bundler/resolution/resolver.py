@@ -6,31 +6,31 @@ package code, and it stops by its budget.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 from resolvelib import ResolutionImpossible, ResolutionTooDeep
 from resolvelib.resolvers import Criterion
-from resolvelib.resolvers import Resolution as Search
 
 from bundler.digests import Digest
 from bundler.distributions import Distribution
 from bundler.errors import IntegrityError, ResolutionError
-from bundler.requirements.model import DeclaredRequirement, RequirementSet
-from bundler.resolution.candidates import Candidate, Catalogue, Reason
+from bundler.requirements.model import RequirementSet
+from bundler.resolution.candidates import Candidate, Catalogue
 from bundler.resolution.explain import explain
-from bundler.resolution.provider import Budget, BudgetSpent, Key, Provider, Reporter, Want, wants_of
+from bundler.resolution.provider import Asked, Budget, BudgetSpent, Provider, Reporter
+from bundler.resolution.refusals import Reason
+from bundler.resolution.search import Search
 from bundler.resolution.source import Source
+from bundler.resolution.wants import Demand, Key, Want
 from bundler.simple.model import ProjectFile
 from bundler.targets.model import Target
 
-__all__ = ["PassedOver", "Pin", "Resolution", "SelectedFile", "Selection", "resolve", "unite"]
+__all__ = ["Found", "PassedOver", "Pin", "Resolution", "SelectedFile", "Selection", "find", "resolve", "unite"]
 
 _TOLD_WHEN_PASSED_OVER = (Reason.UNUSABLE, Reason.NO_TAG, Reason.NO_DIGEST)
+_TOLD_STATUSES = ("archived", "deprecated")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,43 +82,65 @@ class Selection:
     files: tuple[SelectedFile, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A resolution, and what else could have been chosen for its projects, as far as files and bounds tell; best first.
+
+    `fitting` are the versions of a pinned project that meet all that this resolution asks of it, `available` those
+    that meet what the person asks.
+    """
+
+    resolution: Resolution
+    fitting: Callable[[str], tuple[Version, ...]]
+    available: Callable[[str], tuple[Version, ...]]
+
+    def pins(self, name: str) -> bool:
+        """Whether it holds this project."""
+        return any(pin.name == name for pin in self.resolution.pins)
+
+
 def resolve(
     wanted: RequirementSet, target: Target, source: Source, *, budget: Budget, catalogue: Catalogue | None = None
 ) -> Resolution:
-    """Find the newest versions that satisfy the requirements together on the target.
+    """Find the versions that the choices want (the newest, unless told) among those that fit together on the target.
 
-    A `catalogue` may be shared by the targets of one run, and by whoever runs ahead of the resolver.
+    The choices are the catalogue's, which may be shared by the targets of one run, and by whoever runs ahead of the
+    resolver.
 
     Raises:
-        ResolutionError: there are none, or the budget is spent; the details say why.
+        RequirementError: hashes are required and a requirement has none; a lock doesn't cover the target.
+        ResolutionError: there are no such versions, or the budget is spent; the details say why.
         SourceError: a project that a person asked for isn't known, or the source failed.
     """
-    declared = [d for d in wanted.requirements if target.satisfies(d.requirement.marker)]
-    limits = [d for d in wanted.constraints if target.satisfies(d.requirement.marker)]
-    provider = Provider(
-        source,
-        target,
-        constraints=_constraints(limits),
-        hashes=_hashes([*declared, *limits]),
-        budget=budget,
-        catalogue=catalogue or Catalogue(),
-    )
-    roots = [want for item in declared for want in wants_of(item.requirement, item)]
-    source.anticipate([item.requirement for item in declared], target)
+    catalogue = catalogue or Catalogue()
+    demand = Demand.of(wanted, target, catalogue.choices)
+    return find(demand, source, budget=budget, catalogue=catalogue).resolution
+
+
+def find(demand: Demand, source: Source, *, budget: Budget, catalogue: Catalogue) -> Found:
+    """Do the work of `resolve`."""
+    catalogue.expect(demand)
+    source.anticipate(demand.requirements, demand.target)
+    provider = Provider(source, demand, budget=budget, catalogue=catalogue)
     reporter = Reporter()
     try:
-        state = Search(provider, reporter).resolve(roots, max_rounds=budget.rounds)
+        state = Search(provider, reporter).resolve(demand.roots, max_rounds=budget.rounds)
     except ResolutionImpossible as exc:
-        raise explain(exc.causes, provider, reporter, target, limits) from exc
+        raise explain(_with_what_was_learned(exc.causes, provider), provider, reporter, demand) from exc
     except (ResolutionTooDeep, BudgetSpent) as exc:
-        raise _exhausted(reporter, target) from exc
-    mapping = _reached(state.mapping, roots, provider)
-    return Resolution(
-        target=target,
-        pins=tuple(_pins(mapping, provider, target)),
-        passed_over=tuple(_passed_over(mapping, state.criteria, provider)),
-        warnings=tuple(_warnings(provider, declared, target)),
+        raise _exhausted(reporter, demand.target) from exc
+    mapping = _reached(state.mapping, demand.roots, provider)
+
+    def fitting(name: str) -> tuple[Version, ...]:
+        return provider.versions(name, tuple(state.criteria[(name, None)].iter_requirement()))
+
+    resolution = Resolution(
+        target=demand.target,
+        pins=tuple(_pins(mapping, provider, demand)),
+        passed_over=tuple(_passed_over(mapping, state.criteria, provider, demand)),
+        warnings=tuple(_warnings(mapping, provider, demand)),
     )
+    return Found(resolution=resolution, fitting=fitting, available=provider.versions)
 
 
 def unite(resolutions: Sequence[Resolution]) -> Selection:
@@ -151,29 +173,30 @@ def unite(resolutions: Sequence[Resolution]) -> Selection:
     )
 
 
-def _constraints(limits: Iterable[DeclaredRequirement]) -> Mapping[str, SpecifierSet]:
-    merged: dict[str, SpecifierSet] = {}
-    for limit in limits:
-        name = canonicalize_name(limit.requirement.name)
-        merged[name] = merged.get(name, SpecifierSet()) & limit.requirement.specifier
-    return merged
+def _with_what_was_learned(causes: Iterable[Asked], provider: Provider) -> list[Asked]:
+    """The causes of a failure, and why what could have met them was found dead before."""
+    told = list(causes)
+    seen: set[Key] = set()
+    for cause in told:  # grows meanwhile
+        key = cause.requirement.key
+        wants = tuple(other.requirement for other in told if other.requirement.key == key)
+        if key in seen or next(iter(provider.candidates(key, wants)), None) is not None:
+            continue
+        seen.add(key)
+        told += provider.deaths(key, wants)
+    return told
 
 
-def _hashes(declared: Iterable[DeclaredRequirement]) -> Mapping[str, frozenset[Digest]]:
-    """Per project the hashes that every declaration of it with hashes allows, as pip does."""
-    merged: dict[str, frozenset[Digest]] = {}
-    for item in declared:
-        if item.hashes:
-            name = canonicalize_name(item.requirement.name)
-            merged[name] = merged.get(name, frozenset(item.hashes)) & frozenset(item.hashes)
-    return merged
-
-
-def _warnings(provider: Provider, declared: Sequence[DeclaredRequirement], target: Target) -> Iterator[str]:
-    if not declared:
-        yield f"no requirement applies to {target.name}, by their markers"
+def _warnings(mapping: Mapping[Key, Candidate], provider: Provider, demand: Demand) -> Iterator[str]:
+    if not demand.roots:
+        yield f"no requirement applies to {demand.target.name}, by their markers"
     for name, version, extra in sorted(provider.unknown_extras):
         yield f"{name} {version} has no extra {extra!r}"
+    for name in sorted(name for name, extra in mapping if extra is None):
+        shelf = provider.shelf(name)
+        if shelf is not None and shelf.page.status in _TOLD_STATUSES:
+            reason = shelf.page.status_reason
+            yield f"{name} is {shelf.page.status}{f': {reason}' if reason else ''}"
 
 
 def _reached(mapping: Mapping[Key, Candidate], roots: Iterable[Want], provider: Provider) -> Mapping[Key, Candidate]:
@@ -188,11 +211,11 @@ def _reached(mapping: Mapping[Key, Candidate], roots: Iterable[Want], provider: 
         key = waiting.pop()
         if key not in reached:
             reached[key] = mapping[key]
-            waiting += [want.key for want in provider.get_dependencies(mapping[key])]
+            waiting += [want.key for want in provider.wants(mapping[key])]
     return reached
 
 
-def _pins(mapping: Mapping[Key, Candidate], provider: Provider, target: Target) -> Iterator[Pin]:
+def _pins(mapping: Mapping[Key, Candidate], provider: Provider, demand: Demand) -> Iterator[Pin]:
     extras: dict[str, list[str]] = {}
     for name, extra in mapping:
         extras.setdefault(name, []).extend([extra] if extra is not None else [])
@@ -200,36 +223,34 @@ def _pins(mapping: Mapping[Key, Candidate], provider: Provider, target: Target) 
         settled = provider.settle(mapping[(name, None)])
         if isinstance(settled, str):  # resolvelib pins only what get_dependencies could settle
             raise ResolutionError(f"{name} can't be used: {settled}")
-        offer, metadata = settled
-        active = ["", *sorted(extras[name])]
-        requires = {canonicalize_name(r.name) for r in metadata.requires_dist if _active(r, target, active)}
+        offer, _ = settled
+        active = [mapping[(name, None)], *(mapping[(name, extra)] for extra in extras[name])]
+        requires = {want.key[0] for candidate in active for want in provider.wants(candidate)}
         yield Pin(
             name=name,
             version=offer.distribution.version,
             extras=tuple(sorted(extras[name])),
             file=offer.file,
             distribution=offer.distribution,
-            requires=tuple(sorted((requires & extras.keys()) - {name})),
+            requires=tuple(sorted(requires - {name})),
         )
 
 
-def _active(requirement: Requirement, target: Target, extras: Iterable[str]) -> bool:
-    return any(target.satisfies(requirement.marker, extra) for extra in extras)
-
-
 def _passed_over(
-    mapping: Mapping[Key, Candidate], criteria: Mapping[Key, Criterion[Want, Candidate]], provider: Provider
+    mapping: Mapping[Key, Candidate],
+    criteria: Mapping[Key, Criterion[Want, Candidate]],
+    provider: Provider,
+    demand: Demand,
 ) -> Iterator[PassedOver]:
     for name in sorted(name for name, extra in mapping if extra is None):
         chosen = mapping[(name, None)].version
         shelf = provider.shelf(name)
-        if shelf is None:
+        if shelf is None or demand.wants_lowest(name):
             continue
-        wants = tuple(criteria[(name, None)].iter_requirement())
-        for release, last_resort in provider.allowed(shelf, wants):
-            if last_resort or release.version <= chosen:
+        for release in provider.allowed(shelf, tuple(criteria[(name, None)].iter_requirement())):
+            if release.version <= chosen:
                 break
-            _, rejections = provider.evaluate(shelf, release, allow_yanked=provider.may_be_yanked(name, wants))
+            _, rejections = provider.evaluate(shelf, release)
             later = [r for r in provider.unusable.get(name, ()) if r.version == release.version]
             told = [r for r in (*later, *rejections) if r.reason in _TOLD_WHEN_PASSED_OVER]
             if told:
