@@ -1,67 +1,31 @@
 """The main job, side by side: build against `pip download` + tar, warm against cold, expand against tar + sha256sum.
 
-Every round runs each command once, A B A B, with fresh directories and caches; the disk is synced before each, so that
-nobody pays for another's writes. Peak memory is the operating system's own count for the process (wait4).
+Every round runs each command once, A B A B, with fresh directories and caches.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
-# fmt: off
-PROJECTS = (
-    "numpy", "pandas", "scipy", "scikit-learn", "matplotlib", "pyarrow", "jupyterlab",
-    "fastapi[standard]", "sqlalchemy", "psycopg[binary]", "celery[redis]", "boto3", "django",
-    "cryptography", "pydantic",
-)
-# fmt: on
+from scripts.bench_runs import PROJECTS, Runner, verdict
+
 BUILD_BOUND, WARM_BOUND, EXPAND_BOUND = 0.45, 0.60, 1.5
 MEMORY_BOUND = 250.0  # MB
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One finished command: seconds of wall time, and peak memory in MB of its largest process."""
-
-    seconds: float
-    megabytes: float
-
-
-@dataclass(slots=True)
-class Series:
-    """The runs of one command over all rounds."""
-
-    name: str
-    runs: list[Run] = field(default_factory=list)
-
-    @property
-    def median(self) -> float:
-        return statistics.median(run.seconds for run in self.runs)
-
-    @property
-    def peak(self) -> float:
-        return max(run.megabytes for run in self.runs)
-
-
-class Bench:
+class Bench(Runner):
     """The commands, and what was measured of them."""
 
     def __init__(self, bundler: Path, peers: Path, projects: Sequence[str]) -> None:
+        super().__init__()
         self.bundler = bundler
         self.peers = peers
         self.projects = projects
-        self.environment = _clean_environment()
-        self.series: dict[str, Series] = {}
 
     def round(self, work: Path) -> None:
         bundle, cache = work / "app.tar.zst", work / "cache"
@@ -75,20 +39,6 @@ class Bench:
         self.run("tar", ["sh", "-ec", _TAR_AND_SHA, "sh", bundle, work / "unpacked"])
         print(f"    bundler: {_extent(work / 'wheelhouse')}; pip: {_extent(work / 'pip')}", file=sys.stderr)
 
-    def run(self, name: str, command: Sequence[str | Path]) -> None:
-        os.sync()
-        started = time.perf_counter()
-        process = subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            raise SystemExit(f"error: {name} failed with {process.returncode}: {' '.join(map(str, command))}")
-        unit = 1e6 if sys.platform == "darwin" else 1e6 / 1024  # ru_maxrss is bytes there, KiB elsewhere
-        run = Run(seconds=seconds, megabytes=usage.ru_maxrss / unit)
-        self.series.setdefault(name, Series(name)).runs.append(run)
-        print(f"    {name:8} {run.seconds:7.2f} s {run.megabytes:6.0f} MB", file=sys.stderr)
-
     def report(self) -> None:
         print(f"{'measure':50} {'bundler':>9} {'peer':>9} {'ratio':>6} {'bound':>6}")
         self._ratio("build, cold / pip download + tar -I 'zstd -3 -T0'", "build", "pip", BUILD_BOUND)
@@ -98,7 +48,7 @@ class Bench:
         for name in ("build", "warm", "expand"):
             peak = self.series[name].peak
             print(
-                f"{'peak memory, ' + name:50} {peak:6.0f} MB {'':16} {MEMORY_BOUND:6.0f} {_verdict(peak, MEMORY_BOUND)}"
+                f"{'peak memory, ' + name:50} {peak:6.0f} MB {'':16} {MEMORY_BOUND:6.0f} {verdict(peak, MEMORY_BOUND)}"
             )
         print(
             f"medians of {len(self.series['build'].runs)} rounds, wall time; uv is for orientation: it can't download"
@@ -107,8 +57,8 @@ class Bench:
     def _ratio(self, label: str, ours: str, theirs: str, bound: float | None) -> None:
         one, other = self.series[ours].median, self.series[theirs].median
         ratio = one / other
-        verdict = "" if bound is None else f"{bound:6.2f} {_verdict(ratio, bound)}"
-        print(f"{label:50} {one:7.2f} s {other:7.2f} s {ratio:6.2f} {verdict}")
+        told = "" if bound is None else f"{bound:6.2f} {verdict(ratio, bound)}"
+        print(f"{label:50} {one:7.2f} s {other:7.2f} s {ratio:6.2f} {told}")
 
 
 _PIP_AND_TAR = """
@@ -120,20 +70,9 @@ _TAR_AND_SHA = 'mkdir "$2"; tar --zstd -xf "$1" -C "$2"; sha256sum "$2"/*'
 _UV_INSTALL = ("pip", "install", "-q", "--no-cache", "--python", sys.executable)
 
 
-def _clean_environment() -> dict[str, str]:
-    """Without the settings of pip, uv and bundler on this machine, which could bring files from elsewhere."""
-    foreign = ("PIP_", "UV_", "BUNDLER_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign) or name == "PIP_CERT"}
-    return {**kept, "PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1"}
-
-
 def _extent(directory: Path) -> str:
     sizes = [path.stat().st_size for path in directory.iterdir() if path.suffix in (".whl", ".gz", ".zip")]
     return f"{len(sizes)} distributions, {sum(sizes) / 1e6:.1f} MB"
-
-
-def _verdict(value: float, bound: float) -> str:
-    return "ok" if value <= bound else "MISS"
 
 
 def main() -> None:

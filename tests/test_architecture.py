@@ -71,10 +71,11 @@ def test_the_map_in_architecture_md_names_every_module_and_no_other() -> None:
 
 
 def _modules_on_the_map() -> Iterator[str]:
-    package = ""
+    packages: list[str] = []
     for line in (ROOT.parent / "ARCHITECTURE.md").read_text(encoding="utf-8").splitlines():
-        if match := re.match(r"(│   |    )?[├└]── (\S+)", line):
-            nested, name = match.groups()
-            package = package if nested else (name if name.endswith("/") else "")
-            if name.endswith(".py"):
-                yield package + name
+        match = re.fullmatch(r"((?:│   |    )*)[├└]── (\w+)(/|\.py)\s.*", line)
+        if match is not None:
+            depth = len(match[1]) // 4
+            packages[depth:] = [f"{match[2]}/"]
+            if match[3] == ".py":
+                yield "".join(packages[:depth]) + f"{match[2]}.py"

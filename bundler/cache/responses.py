@@ -1,8 +1,12 @@
 """Stored index answers, and what is known of single wheels: small files that prove themselves.
 
-    <root>/pages/ab12…      named by the SHA-256 of what was asked (URL and Accept)
+    <root>/pages/ab12…      named by the SHA-256 of what was asked (URL and Accept): where the answer came from and when
+    <root>/pages/cd34…      the page in it, in compact form; named by the SHA-256 of that question and the word "page"
     <root>/metadata/ab34…   named by the SHA-256 of the wheel whose METADATA it is
     <root>/checks/ab34…     the same name; the SHA-256 of the METADATA in a wheel that passed all checks, and by whom
+
+A page is bound to the digest of the answer that it was read from, so an answer that is confirmed or comes again costs a
+small file, and one that changed leaves no page behind that could pass for its own. Bodies aren't kept.
 
 Each is one JSON line with the SHA-256 of the rest, and the rest. A file that is damaged, cut, foreign or of another
 question counts as absent; the next answer replaces it. Failing to write one is never an error of the job: the cache
@@ -11,9 +15,11 @@ stays as it was, and `problem` keeps the first reason for whoever wants to tell 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -22,7 +28,7 @@ from bundler.digests import Digest
 from bundler.errors import EnvironmentProblem
 from bundler.publication import publish_file
 
-__all__ = ["ResponseStore", "StoredResponse"]
+__all__ = ["ResponseStore", "StoredAnswer", "StoredResponse"]
 
 #: What freshness, parsing and decoding need; nothing else of an answer is kept.
 _KEPT = frozenset(
@@ -38,6 +44,32 @@ class StoredResponse:
     asked_at: float
     headers: Mapping[str, str]
     body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAnswer:
+    """An answer of an index: where it came from in the end, when it was asked for (epoch seconds), and what it was."""
+
+    url: str
+    asked_at: float
+    headers: Mapping[str, str]
+    #: Of all that the page depends on: see `of`.
+    source: Digest
+
+    @classmethod
+    def of(cls, *, url: str, asked_at: float, headers: Mapping[str, str], body: bytes) -> StoredAnswer:
+        """An answer with its raw body; of the headers only what freshness needs is kept."""
+        kept = {name: value for name, value in headers.items() if name in _KEPT}
+        form = (url, headers.get("content-type", ""), headers.get("content-encoding", ""))
+        source = Digest.sha256(b"\n".join([*(part.encode() for part in form), body]))
+        return cls(url=url, asked_at=asked_at, headers=kept, source=source)
+
+
+class _Answer(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    url: str
+    asked_at: float
+    headers: dict[str, str]
+    source: str
 
 
 class _Head(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -62,34 +94,64 @@ class ResponseStore:
         if found is None:
             return None
         head, body = found
-        return StoredResponse(url=head.url, asked_at=head.asked_at, headers=head.headers, body=body)
+        return StoredResponse(url=head.url, asked_at=head.asked_at, headers=head.headers, body=bytes(body))
 
     def store_page(self, url: str, accept: str, response: StoredResponse) -> None:
         """Keep an answer in the place of a former one."""
         question = _question(url, accept)
         headers = {name: value for name, value in response.headers.items() if name in _KEPT}
-        head = _Head(
-            question=question,
-            sha256=Digest.sha256(response.body).hexdigest,
-            url=response.url,
-            asked_at=response.asked_at,
-            headers=headers,
-        )
-        self._write(self._page_path(question), head, response.body)
+        head = {"url": response.url, "asked_at": response.asked_at, "headers": headers}
+        self._write(self._page_path(question), question, response.body, **head)
 
     def drop_page(self, url: str, accept: str) -> None:
         """Forget an answer."""
         self._drop(self._page_path(_question(url, accept)))
 
+    def answer(self, url: str, accept: str) -> StoredAnswer | None:
+        """The stored answer to this question, or None; its page is to be had from `compact_page`."""
+        question = _question(url, accept)
+        found = _read(self._page_path(question), question)
+        try:
+            stored = None if found is None else msgspec.json.decode(found[1], type=_Answer)
+            source = None if stored is None else Digest.parse(stored.source)
+        except (ValueError, RecursionError):
+            return None
+        if stored is None or source is None:
+            return None
+        return StoredAnswer(url=stored.url, asked_at=stored.asked_at, headers=stored.headers, source=source)
+
+    def compact_page(self, url: str, accept: str, source: Digest) -> memoryview | None:
+        """The page that was read from the answer of that digest, in the form of `simple.compact`, or None."""
+        question = _page_question(url, accept)
+        found = _read(self._page_path(question), f"{question} {source}")
+        return None if found is None else found[1]
+
+    def store_answer(self, url: str, accept: str, answer: StoredAnswer) -> None:
+        """Keep an answer in the place of a former one; its page is stored on its own, before."""
+        stored = _Answer(
+            url=answer.url, asked_at=answer.asked_at, headers=dict(answer.headers), source=str(answer.source)
+        )
+        question = _question(url, accept)
+        self._write(self._page_path(question), question, msgspec.json.encode(stored))
+
+    def store_compact_page(self, url: str, accept: str, source: Digest, page: bytes) -> None:
+        """Keep the page that was read from the answer of that digest, in the place of a former one."""
+        question = _page_question(url, accept)
+        self._write(self._page_path(question), f"{question} {source}", page)
+
+    def drop_answer(self, url: str, accept: str) -> None:
+        """Forget an answer and its page."""
+        self._drop(self._page_path(_question(url, accept)))
+        self._drop(self._page_path(_page_question(url, accept)))
+
     def metadata(self, wheel: Digest) -> bytes | None:
         """The METADATA of the wheel with that SHA-256, or None."""
         found = _read(self._metadata_path(wheel), str(wheel))
-        return None if found is None else found[1]
+        return None if found is None else bytes(found[1])
 
     def store_metadata(self, wheel: Digest, data: bytes) -> None:
         """Keep a wheel's METADATA."""
-        head = _Head(question=str(wheel), sha256=Digest.sha256(data).hexdigest)
-        self._write(self._metadata_path(wheel), head, data)
+        self._write(self._metadata_path(wheel), str(wheel), data)
 
     def drop_metadata(self, wheel: Digest) -> None:
         """Forget a wheel's METADATA."""
@@ -98,14 +160,11 @@ class ResponseStore:
     def checked_metadata(self, wheel: Digest, *, by: str) -> Digest | None:
         """The SHA-256 of the METADATA in a wheel that `by` (a version of ours) has checked, or None."""
         found = _read(self._check_path(wheel), f"{wheel} {by}")
-        return None if found is None else Digest("sha256", found[1].decode("ascii", "replace"))
+        return None if found is None else Digest("sha256", str(found[1], "ascii", "replace"))
 
     def store_check(self, wheel: Digest, metadata: Digest, *, by: str) -> None:
         """Keep that a wheel has passed all checks of `by`, and the SHA-256 of the METADATA in it."""
-        body = metadata.hexdigest.encode()
-        self._write(
-            self._check_path(wheel), _Head(question=f"{wheel} {by}", sha256=Digest.sha256(body).hexdigest), body
-        )
+        self._write(self._check_path(wheel), f"{wheel} {by}", metadata.hexdigest.encode())
 
     def _check_path(self, wheel: Digest) -> Path:
         return self._root / "checks" / wheel.hexdigest
@@ -117,7 +176,8 @@ class ResponseStore:
     def _metadata_path(self, wheel: Digest) -> Path:
         return self._root / "metadata" / wheel.hexdigest
 
-    def _write(self, path: Path, head: _Head, body: bytes) -> None:
+    def _write(self, path: Path, question: str, body: bytes, **more: Any) -> None:
+        head = _Head(question=question, sha256=Digest.sha256(body).hexdigest, **more)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with publish_file(path, durable=False) as stream:
@@ -137,13 +197,19 @@ def _question(url: str, accept: str) -> str:
     return f"GET {url} {accept}"
 
 
-def _read(path: Path, question: str) -> tuple[_Head, bytes] | None:
+def _page_question(url: str, accept: str) -> str:
+    return f"page {_question(url, accept)}"
+
+
+def _read(path: Path, question: str) -> tuple[_Head, memoryview] | None:
     """Head and body of a stored file, or None unless it answers this question and its body has the stated hash."""
     try:
         with open_plain(path) as stream:
-            line, body = stream.readline(1 << 16), stream.read()
-        head = msgspec.json.decode(line, type=_Head)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+            whole = memoryview(stream.read())  # a page has megabytes: it isn't copied
+        end = bytes(whole[: 1 << 16]).find(b"\n")
+        head = msgspec.json.decode(whole[: max(end, 0)], type=_Head)
+    except (OSError, ValueError, RecursionError):
         return None
-    good = head.question == question and head.sha256 == Digest.sha256(body).hexdigest
+    body = whole[end + 1 :]
+    good = head.question == question and head.sha256 == hashlib.sha256(body).hexdigest()
     return (head, body) if good else None

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bundler.cli.display import Display
-from bundler.cli.options import DEFAULT_INDEX_URL, cache_options, display_options, option, target_options
+from bundler.cli.options import display_options, option
+from bundler.cli.planning import plan_of, plan_options, refuse_overwriting
+from bundler.cli.settings import Settings
 from bundler.cli.text import counted, human_size
-from bundler.errors import UsageError
 
 if TYPE_CHECKING:
     from bundler.operations.build import BuildSummary
@@ -20,25 +21,7 @@ __all__ = ["build"]
 
 
 @click.command(short_help="Requirements in, one bundle out.")
-@click.argument("requirements", nargs=-1, metavar="[REQUIREMENT]...")
-@option(
-    "-r",
-    "--requirement",
-    "requirement_files",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A file of requirements. Repeatable.",
-)
-@option(
-    "-c",
-    "--constraint",
-    "constraint_files",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A file of constraints. Repeatable.",
-)
+@plan_options
 @option(
     "-o",
     "--output",
@@ -47,43 +30,18 @@ __all__ = ["build"]
     metavar="BUNDLE",
     help="The file to write; one that is there is replaced once the new one is whole.",
 )
-@target_options
-@option("--index-url", default=DEFAULT_INDEX_URL, show_default=True, metavar="URL", help="The package index.")
-@cache_options
 @display_options
-def build(
-    *,
-    requirements: tuple[str, ...],
-    requirement_files: tuple[Path, ...],
-    constraint_files: tuple[Path, ...],
-    output: Path,
-    pythons: tuple[str, ...],
-    platforms: tuple[str, ...],
-    target_files: tuple[Path, ...],
-    index_url: str,
-    cache_dir: Path | None,
-    no_cache: bool,
-    **display: Any,
-) -> None:
+@click.pass_obj
+def build(settings: Settings, /, *, output: Path, **asked: Any) -> None:
     """Resolve requirements for every target, fetch the files, and pack them into one BUNDLE.
 
     No code of any package is run.
     """
     from bundler.operations.build import BuildRequest, build_bundle
-    from bundler.operations.inputs import read_targets, read_wanted
 
-    screen = Display(**display)
-    for path in (*requirement_files, *constraint_files, *target_files):
-        if output.exists() and path.exists() and output.samefile(path):
-            raise UsageError(f"{output} is asked for as input and as output", hint="name another file with -o")
-    request = BuildRequest(
-        wanted=read_wanted(requirements, requirement_files, constraint_files),
-        targets=read_targets(pythons, platforms, target_files),
-        output=output,
-        index_url=index_url,
-        cache_dir=cache_dir,
-        no_cache=no_cache,
-    )
+    screen = Display.of(asked)
+    refuse_overwriting(output, asked)
+    request = BuildRequest(plan=plan_of(settings, asked), output=output)
     with screen.progress() as progress:
         summary = build_bundle(request, progress)
     if not screen.quiet or screen.as_json:

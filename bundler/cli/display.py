@@ -39,6 +39,11 @@ class Display:
     no_progress: bool
     color: Color
 
+    @classmethod
+    def of(cls, asked: dict[str, Any]) -> Display:
+        """Take the common options out of all that a command was asked."""
+        return cls(**{name: asked.pop(name) for name in ("quiet", "verbose", "as_json", "no_progress", "color")})
+
     def result(self, value: object, lines: Iterable[str]) -> None:
         """Print a result: the value as JSON with --json, else the lines."""
         if self.as_json:

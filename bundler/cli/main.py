@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -17,6 +18,8 @@ from bundler import __version__
 from bundler.cli.building import build
 from bundler.cli.bundles import expand, inspect, verify
 from bundler.cli.caching import cache
+from bundler.cli.locking import lock
+from bundler.cli.settings import read_settings
 from bundler.cli.targeting import target
 from bundler.cli.text import plain
 from bundler.errors import BundlerError, EnvironmentProblem, UsageError
@@ -57,11 +60,14 @@ Exit codes:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="bundler")
-def commands() -> None:
+@click.pass_context
+def commands(context: click.Context) -> None:
     """The group that the commands are added to."""
+    context.obj = read_settings(Path.cwd(), commands)
+    context.default_map = dict(context.obj.defaults)
 
 
-for command in (build, expand, verify, inspect, target, cache):
+for command in (build, lock, expand, verify, inspect, target, cache):
     commands.add_command(command)
 
 

@@ -8,7 +8,15 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["DEFAULT_INDEX_URL", "cache_dir_option", "cache_options", "display_options", "option", "target_options"]
+__all__ = [
+    "DEFAULT_INDEX_URL",
+    "cache_dir_option",
+    "cache_options",
+    "combined",
+    "display_options",
+    "option",
+    "target_options",
+]
 
 #: Where packages come from unless told otherwise.
 DEFAULT_INDEX_URL = "https://pypi.org/simple/"
@@ -23,7 +31,9 @@ def option(*names: str, **settings: Any) -> Callable[[_Command], _Command]:
     return click.option(*names, envvar=variable, **settings)
 
 
-def _combined(*decorators: Callable[[Any], Any]) -> Callable[[_Command], _Command]:
+def combined(*decorators: Callable[[Any], Any]) -> Callable[[_Command], _Command]:
+    """Several options as one decorator, in the order of the help text."""
+
     def decorate(command: _Command) -> _Command:
         for decorator in reversed(decorators):
             command = decorator(command)
@@ -32,7 +42,7 @@ def _combined(*decorators: Callable[[Any], Any]) -> Callable[[_Command], _Comman
     return decorate
 
 
-target_options = _combined(
+target_options = combined(
     option("--python", "pythons", multiple=True, metavar="VERSION", help="3.12, 3.12.4, 3.13t, pypy3.11. Repeatable."),
     option(
         "--platform",
@@ -54,12 +64,12 @@ target_options = _combined(
 
 cache_dir_option = option("--cache-dir", type=click.Path(path_type=Path), metavar="DIR", help="Where the cache is.")
 
-cache_options = _combined(
+cache_options = combined(
     cache_dir_option,
     option("--no-cache", is_flag=True, help="Use a temporary directory and remove it."),
 )
 
-display_options = _combined(
+display_options = combined(
     option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
     option("-v", "--verbose", count=True, help="Say more; twice: with tracebacks."),
     option("--json", "as_json", is_flag=True, help="Print the result as JSON."),

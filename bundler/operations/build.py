@@ -11,28 +11,24 @@ from packaging.version import Version
 from bundler.bundle.ahead import THREADS
 from bundler.bundle.writer import write_bundle
 from bundler.digests import Digest
-from bundler.errors import EnvironmentProblem, UsageError
+from bundler.errors import UsageError
 from bundler.operations.documents import describe_bundle
 from bundler.operations.gathering import opened_gathering
+from bundler.operations.outputs import check_output
+from bundler.operations.planning import Plan
 from bundler.operations.progress import Progress
 from bundler.publication import publish_file
-from bundler.requirements.model import RequirementSet
 from bundler.resolution.resolver import Selection
-from bundler.targets.model import Target
 
 __all__ = ["BuildRequest", "BuildSummary", "build_bundle"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRequest:
-    """What to build, for whom, from where, and into which file."""
+    """What to build, and into which file."""
 
-    wanted: RequirementSet
-    targets: tuple[Target, ...]
+    plan: Plan
     output: Path
-    index_url: str
-    cache_dir: Path | None = None
-    no_cache: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,18 +63,13 @@ def build_bundle(request: BuildRequest, progress: Progress) -> BuildSummary:
     Raises:
         BundlerError: any of its branches; nothing is left behind.
     """
-    _check_output(request.output)
+    if str(request.output) == "-":
+        raise UsageError("a bundle can't be written to standard output", hint="name a file, such as app.tar.zst")
+    check_output(request.output, example="app.tar.zst")
     output = Path(os.path.realpath(request.output))  # a link is followed, as a shell's ">" does
-    with opened_gathering(
-        request.wanted,
-        request.targets,
-        index_url=request.index_url,
-        cache_dir=request.cache_dir,
-        no_cache=request.no_cache,
-        progress=progress,
-    ) as gathering:
+    with opened_gathering(request.plan, progress) as gathering:
         selection = gathering.selection()
-        manifest, documents = describe_bundle(request.wanted, selection, gathering.sizes)
+        manifest, documents = describe_bundle(gathering.plan.wanted, selection, gathering.sizes)
         artifact_bytes = sum(artifact.size for artifact in manifest.artifacts)
         everything = len(manifest.encode()) + sum(file.size for file in manifest.files)
         progress.begin("packing", total_bytes=everything)
@@ -102,22 +93,6 @@ def build_bundle(request: BuildRequest, progress: Progress) -> BuildSummary:
         passed_over=_passed_over(selection),
         warnings=tuple(sorted({warning for r in selection.resolutions for warning in r.warnings})),
     )
-
-
-def _check_output(output: Path) -> None:
-    """Say before any work what would only be found out at its end."""
-    if str(output) == "-":
-        raise UsageError("a bundle can't be written to standard output", hint="name a file, such as app.tar.zst")
-    if output.is_dir():
-        raise UsageError(f"{output} is a directory", hint="name the bundle's file, such as app.tar.zst")
-    if output.exists() and not output.is_file():
-        raise UsageError(f"{output} is a device or a pipe", hint="name a regular file, such as app.tar.zst")
-    if not output.parent.is_dir():
-        hint = f"create {output.parent} first"
-        raise EnvironmentProblem(f"can't write {output}: its directory doesn't exist", hint=hint)
-    if not os.access(output.parent, os.W_OK | os.X_OK):
-        hint = "check the permissions, or choose another directory"
-        raise EnvironmentProblem(f"can't write {output}: {output.parent} isn't writable", hint=hint)
 
 
 def _passed_over(selection: Selection) -> tuple[NewerVersion, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
 from bundler import __version__
@@ -10,11 +11,12 @@ from bundler.bundle.manifest import Artifact, Document, Manifest, Pin
 from bundler.bundle.writer import EXPANDER_NAME, expander_program
 from bundler.digests import Digest
 from bundler.distributions import Wheel
-from bundler.requirements.locks import LockedPackage, document_names, write_pylock, write_requirements
+from bundler.requirements.locks.pinned import LockedPackage, document_names, write_requirements
+from bundler.requirements.locks.pylock import write_pylock
 from bundler.requirements.model import RequirementSet
 from bundler.resolution.resolver import Resolution, Selection
 
-__all__ = ["describe_bundle"]
+__all__ = ["PRODUCER", "describe_bundle", "locked"]
 
 PRODUCER = "bundler"
 
@@ -54,9 +56,9 @@ def _locks(resolutions: Sequence[Resolution], sizes: Mapping[str, int]) -> dict[
     requirements: dict[str, bytes] = {}
     pylocks: dict[str, bytes] = {}
     for (requirements_name, pylock_name), resolution in zip(names, resolutions, strict=True):
-        packages = _locked(resolution, sizes)
+        packages = [replace(package, url=None, size=sizes[package.filename]) for package in locked(resolution)]
         requirements[requirements_name] = write_requirements(packages, header=_header(resolution))
-        pylocks[pylock_name] = write_pylock(packages, dict(resolution.target.environment), created_by=PRODUCER)
+        pylocks[pylock_name] = write_pylock([(dict(resolution.target.environment), packages)], created_by=PRODUCER)
     return requirements | pylocks
 
 
@@ -64,18 +66,20 @@ def _header(resolution: Resolution) -> str:
     return f"Pinned by {PRODUCER} {__version__} for {resolution.target.name}."
 
 
-def _locked(resolution: Resolution, sizes: Mapping[str, int]) -> list[LockedPackage]:
+def locked(resolution: Resolution) -> list[LockedPackage]:
+    """A resolution as a lock has it, its files named by URLs without credentials."""
     return [
         LockedPackage(
             name=pin.name,
             version=pin.version,
             filename=pin.file.filename,
             digest=digest,
-            size=sizes[pin.file.filename],
+            size=pin.file.size,
             requires_python=pin.file.requires_python,
             is_wheel=isinstance(pin.distribution, Wheel),
             upload_time=pin.file.upload_time,
             requires=pin.requires,
+            url=pin.file.url if pin.file.url.startswith("file:") else _public(pin.file.url),
         )
         for pin in resolution.pins
         if (digest := pin.file.digest) is not None
@@ -97,6 +101,13 @@ def _pins(resolution: Resolution) -> list[Pin]:
 
 
 def _public(url: str) -> str:
-    """A URL without what might be a secret: credentials, query and fragment."""
+    """Where a file came from, fit for a bundle: nothing secret, and nothing of this machine.
+
+    A repository's URL is told as it is, with its commit and subdirectory; a query may hold a token.
+    """
+    if url.startswith("git+"):
+        return url
     parts = urlsplit(url)
+    if parts.scheme == "file":
+        return f"file:{parts.path.rstrip('/').rpartition('/')[2]}"
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

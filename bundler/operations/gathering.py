@@ -1,5 +1,8 @@
 """Gather: resolve for every target and bring the files here, until every file chosen has proved sound.
 
+Direct references are settled first: each becomes one file with a hash, whose project no index is asked for; so do the
+files that a lock names by URL.
+
 A wheel that turns out hostile or false only once it is here (its METADATA isn't what the resolution used, its RECORD
 disagrees, its structure is a trick) is refused by name, and the resolution is made again without it.
 """
@@ -10,7 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
 from typing import BinaryIO
 
 from packaging.requirements import Requirement
@@ -23,15 +26,19 @@ from bundler.distributions import CoreMetadata, Wheel, parse_filename
 from bundler.errors import UnusableFile
 from bundler.index.client import IndexClient
 from bundler.index.downloads import download_all
-from bundler.index.locations import IndexLocation
+from bundler.index.places import Places
 from bundler.index.transport import Transport
 from bundler.operations.caching import opened_cache
+from bundler.operations.given import all_references, given_files, with_settled
+from bundler.operations.other_indexes import telling_of_other_indexes
+from bundler.operations.planning import Plan
 from bundler.operations.progress import Progress
-from bundler.requirements.model import RequirementSet
+from bundler.operations.references import reference_locations, settle_references
 from bundler.resolution.candidates import Catalogue
 from bundler.resolution.provider import Budget
-from bundler.resolution.resolver import Resolution, Selection, resolve, unite
+from bundler.resolution.resolver import Resolution, Selection, unite
 from bundler.resolution.source import Source
+from bundler.resolution.together import resolve_all
 from bundler.simple.model import ProjectFile, ProjectPage
 from bundler.targets.model import Target
 
@@ -41,32 +48,33 @@ _CHECKERS = 2  # wheels are checked mostly by Python code, which more threads do
 
 
 @contextmanager
-def opened_gathering(
-    wanted: RequirementSet,
-    targets: Sequence[Target],
-    *,
-    index_url: str,
-    cache_dir: Path | None,
-    no_cache: bool,
-    progress: Progress,
-) -> Iterator[Gathering]:
-    """Open cache and index for a block."""
-    location = IndexLocation.parse(index_url)
-    catalogue = Catalogue()
+def opened_gathering(plan: Plan, progress: Progress) -> Iterator[Gathering]:
+    """Open cache and indexes for a block, and settle the direct references.
+
+    Raises:
+        UsageError: an index's or find-links place's address can't be used.
+        BundlerError: a reference can't be settled.
+    """
+    places = Places.of(plan.options, default_url=plan.default_index_url)
+    references = all_references(plan.wanted, plan.targets)
+    catalogue = Catalogue(plan.choices)
     with (
-        opened_cache(cache_dir, no_cache=no_cache, progress=progress) as store,
-        Transport(locations=[location]) as transport,
-        IndexClient(location, transport=transport, store=store, choose=catalogue.likely_file) as client,
+        telling_of_other_indexes([location.url for location in places.locations]),
+        opened_cache(plan.cache_dir, no_cache=plan.no_cache, progress=progress) as store,
+        Transport(locations=(*places.locations, *reference_locations(references))) as transport,
     ):
-        yield Gathering(
-            wanted,
-            targets,
-            client=client,
-            transport=transport,
-            store=store,
-            catalogue=catalogue,
-            progress=progress,
-        )
+        settled = settle_references(references, transport=transport, store=store, progress=progress)
+        given = given_files(plan.wanted.locks, settled)
+        with IndexClient(places, transport=transport, store=store, choose=catalogue.likely_file, given=given) as client:
+            wanted = with_settled(plan.wanted, settled)
+            yield Gathering(
+                replace(plan, wanted=wanted),
+                client=client,
+                transport=transport,
+                store=store,
+                catalogue=catalogue,
+                progress=progress,
+            )
 
 
 class Gathering:
@@ -74,8 +82,7 @@ class Gathering:
 
     def __init__(
         self,
-        wanted: RequirementSet,
-        targets: Sequence[Target],
+        plan: Plan,
         *,
         client: IndexClient,
         transport: Transport,
@@ -83,8 +90,8 @@ class Gathering:
         catalogue: Catalogue,
         progress: Progress,
     ) -> None:
-        self._wanted = wanted
-        self._targets = targets
+        #: The plan, its references settled.
+        self.plan = plan
         self._client = client
         self._transport = transport
         self._store = store
@@ -101,7 +108,7 @@ class Gathering:
     def selection(self) -> Selection:
         """The files for all targets, all in the blob store."""
         while True:
-            selection = unite([self._resolution(target) for target in self._targets])
+            selection = unite(self.resolutions())
             refusals = self._fetch([selected.file for selected in selection.files])
             if not refusals:
                 return selection
@@ -109,12 +116,18 @@ class Gathering:
                 self._progress.note(f"refused {reason}")
                 self._source.refused[filename] = reason
 
-    def _resolution(self, target: Target) -> Resolution:
-        self._progress.begin(f"resolving {target.name}")
-        budget = Budget(clock=time.monotonic)
-        resolution = resolve(self._wanted, target, self._source, budget=budget, catalogue=self._catalogue)
-        self._progress.detail(f"{target.name}: {len(resolution.pins)} packages")
-        return resolution
+    def resolutions(self) -> tuple[Resolution, ...]:
+        """What is chosen for each target, in their order."""
+        self._progress.begin(f"resolving for {', '.join(target.name for target in self.plan.targets)}")
+        return resolve_all(
+            self.plan.wanted,
+            self.plan.targets,
+            self._source,
+            budget=Budget(clock=time.monotonic),
+            catalogue=self._catalogue,
+            consistent=self.plan.consistent,
+            report=lambda found: self._progress.detail(f"{found.target.name}: {len(found.pins)} packages"),
+        )
 
     def _fetch(self, files: Sequence[ProjectFile]) -> dict[str, str]:
         """Download what isn't checked yet, and say which files aren't what they claim to be."""

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from packaging.version import Version
+
 from bundler.errors import UsageError
-from bundler.requirements.files import read_requirements
+from bundler.requirements.locks.pylock import read_pylock
 from bundler.requirements.model import RequirementSet
+from bundler.requirements.reading import Inputs, read_inputs
 from bundler.targets.descriptions import read_descriptions
 from bundler.targets.model import Target
 from bundler.targets.platforms import targets_for
 
-__all__ = ["read_targets", "read_wanted"]
+__all__ = ["pinned_versions", "read_targets", "read_wanted"]
 
 _MAX_FILE = 64 << 20  # bytes; a requirements file or target description over this is a mistake
 
 
-def read_wanted(
-    positional: Sequence[str], requirement_files: Sequence[Path], constraint_files: Sequence[Path]
-) -> RequirementSet:
+def read_wanted(inputs: Inputs) -> RequirementSet:
     """Read everything that is wanted.
 
     Raises:
         UsageError: nothing is asked for, or a file can't be read.
         RequirementError: a requirement can't be understood.
     """
-    wanted = read_requirements(
-        positional, [str(path) for path in requirement_files], [str(path) for path in constraint_files], _open_file
-    )
-    if not wanted.requirements:
+    wanted = read_inputs(inputs, open_file=_open_file, locate=_locate, environment=os.environ)
+    if not (wanted.requirements or wanted.references or wanted.locks):
         raise UsageError("nothing is asked for", hint="name requirements, or give a file of them with -r")
     return wanted
 
@@ -51,6 +51,18 @@ def read_targets(pythons: Sequence[str], platforms: Sequence[str], files: Sequen
     return targets
 
 
+def pinned_versions(path: Path) -> list[tuple[str, Version]]:
+    """The versions that a pylock.toml pins, by normalized name; none if there is no such file.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if not path.is_file():
+        return []
+    lock = read_pylock(_read(path), str(path), extras=(), groups=(), locate=_locate)
+    return [(project.name, project.version) for project in lock.projects if project.version is not None]
+
+
 def _decode(data: bytes) -> str:
     """JSON as text; PowerShell's `>` writes UTF-16."""
     return data.decode(json.detect_encoding(data), "replace")
@@ -60,6 +72,17 @@ def _open_file(written: str, within: str | None) -> tuple[str, bytes]:
     """Find a file as pip does: relative to the file that names it."""
     path = Path(written) if within is None else Path(within).parent / written
     return str(path), _read(path)
+
+
+def _locate(written: str, within: str | None) -> str | None:
+    """The file: URL of what a path names, "/" at its end for a directory; None if nothing is there."""
+    try:
+        path = Path(written).expanduser() if within is None else Path(within).parent / written
+        if not path.exists():
+            return None
+        return Path(os.path.abspath(path)).as_uri() + "/" * path.is_dir()  # links stay: their names count
+    except (OSError, ValueError, RuntimeError):  # a path that no system could hold, or an unknown ~user
+        return None
 
 
 def _read(path: Path) -> bytes:

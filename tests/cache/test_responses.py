@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bundler.cache.responses import ResponseStore, StoredResponse
+from bundler.cache.responses import ResponseStore, StoredAnswer, StoredResponse
 from bundler.digests import Digest
 
 URL = "https://index.example/simple/x/"
@@ -112,3 +113,91 @@ def test_a_cache_that_cant_be_written_fails_nothing_and_says_why(tmp_path: Path)
     store.drop_page(URL, "html")
     assert store.page(URL, "html") is None
     assert store.problem is not None
+
+
+# --- answers and their pages ---------------------------------------------------------------------------------------
+
+ANSWER = StoredAnswer.of(url=URL, asked_at=1000.5, headers={"etag": '"a"', "content-type": "text/html"}, body=b"<html>")
+COMPACT = b"\x00 compact\n"
+
+
+def page_of(store: ResponseStore) -> bytes | None:
+    page = store.compact_page(URL, "html", ANSWER.source)
+    return None if page is None else bytes(page)
+
+
+@pytest.fixture
+def kept(store: ResponseStore) -> ResponseStore:
+    store.store_compact_page(URL, "html", ANSWER.source, COMPACT)
+    store.store_answer(URL, "html", ANSWER)
+    return store
+
+
+def test_an_answer_and_its_page_come_back_as_they_were(kept: ResponseStore) -> None:
+    assert kept.answer(URL, "html") == ANSWER
+    assert page_of(kept) == COMPACT
+    assert kept.answer(URL, "json") is None
+    assert kept.compact_page(URL + "y", "html", ANSWER.source) is None
+
+
+def test_a_page_is_never_that_of_another_answer(kept: ResponseStore) -> None:
+    assert kept.compact_page(URL, "html", Digest.sha256(b"another")) is None
+
+
+def test_an_answer_is_renewed_without_its_page_and_both_can_be_dropped(kept: ResponseStore) -> None:
+    renewed = replace(ANSWER, asked_at=2000.0, headers={"etag": '"a"', "age": "5"})
+    kept.store_answer(URL, "html", renewed)
+    assert kept.answer(URL, "html") == renewed
+    assert page_of(kept) == COMPACT
+    kept.drop_answer(URL, "html")
+    kept.drop_answer(URL, "html")
+    assert kept.answer(URL, "html") is None
+    assert page_of(kept) is None
+    assert kept.problem is None
+
+
+def test_the_source_is_all_that_a_page_depends_on() -> None:
+    def source(url: str = URL, body: bytes = b"x", **headers: str) -> Digest:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return StoredAnswer.of(url=url, asked_at=0, headers=named, body=body).source
+
+    assert source() == source(date="now", etag='"b"')
+    others = [
+        source(),
+        source(url=URL + "y"),
+        source(body=b"y"),
+        source(content_type="x"),
+        source(content_encoding="x"),
+    ]
+    assert len(set(others)) == len(others)
+
+
+def test_only_the_headers_that_freshness_needs_are_kept_of_an_answer() -> None:
+    headers = {"set-cookie": "canary", "date": "now"}
+    assert StoredAnswer.of(url=URL, asked_at=0, headers=headers, body=b"").headers == {"date": "now"}
+
+
+def test_every_flipped_byte_and_every_cut_of_an_answer_or_a_page_counts_as_absent(
+    kept: ResponseStore, tmp_path: Path
+) -> None:
+    for path in (path for path in tmp_path.rglob("*") if path.is_file()):
+        whole = path.read_bytes()
+        for at in range(len(whole)):
+            for spoiled in (whole[:at], whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]):
+                path.write_bytes(spoiled)
+                assert kept.answer(URL, "html") in (None, ANSWER)
+                assert page_of(kept) in (None, COMPACT)
+        path.write_bytes(whole)
+    assert (kept.answer(URL, "html"), page_of(kept)) == (ANSWER, COMPACT)
+
+
+def test_an_answer_of_another_schema_counts_as_absent(kept: ResponseStore, tmp_path: Path) -> None:
+    answer = {"url": URL, "asked_at": 1, "headers": {}, "source": "sha256:" + "0" * 64}
+    question = f"GET {URL} html"
+    place = tmp_path / "pages" / Digest.sha256(question.encode()).hexdigest
+    others: tuple[object, ...] = ({**answer, "source": "none"}, {**answer, "more": 1}, [], {**answer, "headers": []})
+    for other in others:
+        body = json.dumps(other).encode()
+        head = {"question": question, "sha256": Digest.sha256(body).hexdigest}
+        place.write_bytes(json.dumps(head).encode() + b"\n" + body)
+        assert kept.answer(URL, "html") is None

@@ -79,7 +79,8 @@ class TestBuild:
         assert outcome.code == 2
         assert f"can't read {tmp_path / 'absent.txt'}: no such file" in outcome.err
 
-    def test_nothing_asked_for(self, tmp_path: Path) -> None:
+    def test_nothing_asked_for(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
         (tmp_path / "empty.txt").write_text("# nothing\n")
         assert (self.build("-r", tmp_path / "empty.txt").code, self.build().code) == (2, 2)
 

@@ -53,7 +53,7 @@ def test_the_summary_states_targets_files_bytes_and_identity(capsys: pytest.Capt
     assert lines[3] == f"wrote {place / 'app.tar.zst'} ({size / 1000:.1f} kB)"
     assert lines[4] == f"identity {identity}"
     stages = [line.split(":")[0] for line in outcome.err.splitlines()]
-    assert stages == [f"resolving {LINUX}", f"resolving {WINDOWS}", "downloading", "packing"]
+    assert stages == [f"resolving for {LINUX}, {WINDOWS}", "downloading", "packing"]
 
 
 def test_quiet_says_nothing_and_json_says_all(capsys: pytest.CaptureFixture[str], place: Path) -> None:

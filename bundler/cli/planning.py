@@ -1,0 +1,199 @@
+"""What `build` and `lock` share: the options that say what is wanted, for whom, from where, and how to choose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bundler.cli.options import DEFAULT_INDEX_URL, cache_options, combined, option, target_options
+from bundler.cli.settings import Settings
+from bundler.errors import UsageError
+
+if TYPE_CHECKING:
+    from bundler.operations.planning import Plan
+
+__all__ = ["plan_of", "plan_options", "refuse_overwriting"]
+
+_PATH = click.Path(path_type=Path)
+
+_inputs = combined(
+    click.argument("requirements", nargs=-1, metavar="[REQUIREMENT]..."),
+    option(
+        "-r",
+        "--requirement",
+        "requirement_files",
+        multiple=True,
+        type=_PATH,
+        metavar="FILE",
+        help="requirements.txt, pyproject.toml, pylock.toml, uv.lock, poetry.lock, a script. Repeatable. Default: the "
+        "project's pyproject.toml.",
+    ),
+    option(
+        "-c",
+        "--constraint",
+        "constraint_files",
+        multiple=True,
+        type=_PATH,
+        metavar="FILE",
+        help="Narrows versions, asks for nothing. Repeatable.",
+    ),
+    option(
+        "--override",
+        "override_files",
+        multiple=True,
+        type=_PATH,
+        metavar="FILE",
+        help="Replaces what anybody asks of these projects. Repeatable.",
+    ),
+    option("--extra", "extras", multiple=True, metavar="NAME", help="An extra of the project. Repeatable."),
+    option("--all-extras", is_flag=True, help="All extras of the project."),
+    option("--group", "groups", multiple=True, metavar="NAME", help="A dependency group (PEP 735). Repeatable."),
+    option(
+        "--exclude",
+        "excluded",
+        multiple=True,
+        metavar="NAME",
+        help="A dependency that somebody else provides. Repeatable.",
+    ),
+    option("--no-deps", is_flag=True, help="Take what is named and nothing else."),
+)
+
+_places = combined(
+    option(
+        "-i",
+        "--index-url",
+        metavar="URL",
+        help=f"The package index; the first one asked. Default: {DEFAULT_INDEX_URL}, the last one asked.",
+    ),
+    option(
+        "--extra-index-url",
+        "extra_index_urls",
+        multiple=True,
+        metavar="URL",
+        help="A further index. The first index that knows a project is the only one asked for it. Repeatable.",
+    ),
+    option(
+        "-f",
+        "--find-links",
+        multiple=True,
+        metavar="DIR|URL",
+        help="A directory or page of wheels and sdists, besides the indexes. Repeatable.",
+    ),
+    option("--no-index", is_flag=True, help="Ask no index: --find-links alone."),
+)
+
+_choices = combined(
+    option(
+        "--resolution",
+        type=click.Choice(["highest", "lowest", "lowest-direct"]),
+        default="highest",
+        show_default=True,
+        help="Which of the versions that fit.",
+    ),
+    option("--pre", is_flag=True, help="Take pre-releases like any other version."),
+    option(
+        "--pre-package", "pre_packages", multiple=True, metavar="NAME", help="The same for one project. Repeatable."
+    ),
+    option(
+        "--only-binary",
+        multiple=True,
+        metavar="NAME",
+        help="No sdists of this project; :all:, :none:. Repeatable.",
+    ),
+    option(
+        "--no-binary",
+        multiple=True,
+        metavar="NAME",
+        help="No wheels of this project; :all:, :none:. Repeatable.",
+    ),
+    option("--prefer-binary", is_flag=True, help="An older version's wheel before a newer one's sdist."),
+    option(
+        "--exclude-newer",
+        metavar="DATE|DURATION",
+        help='Only files uploaded until then: 2026-01-31 (UTC), 2026-01-31T12:00:00Z, "30 days".',
+    ),
+    option("--allow-undated", is_flag=True, help="With --exclude-newer: files without an upload time, too."),
+    option("--require-hashes", is_flag=True, help="Every file must be bound by a hash in the inputs."),
+    option("--consistent", is_flag=True, help="One version of a project over all targets, if there is one."),
+)
+
+plan_options = combined(_inputs, target_options, _places, _choices, cache_options)
+
+
+def plan_of(settings: Settings, asked: dict[str, Any]) -> Plan:
+    """Turn the options of `plan_options` into a plan.
+
+    Raises:
+        UsageError, RequirementError: an input can't be read or understood.
+    """
+    from bundler.operations.planning import Asked, plan
+    from bundler.requirements.options import Options
+    from bundler.requirements.reading import Inputs
+
+    inputs = Inputs(
+        positional=asked["requirements"],
+        requirement_files=tuple(map(str, asked["requirement_files"] or _project(settings, asked))),
+        constraint_files=tuple(map(str, asked["constraint_files"])),
+        override_files=tuple(map(str, asked["override_files"])),
+        extras=asked["extras"],
+        groups=asked["groups"],
+        all_extras=asked["all_extras"],
+    )
+    options = Options(
+        index_url=asked["index_url"],
+        extra_index_urls=asked["extra_index_urls"],
+        indexes=settings.indexes(),
+        find_links=tuple(map(_absolute, asked["find_links"])),
+        no_index=asked["no_index"],
+        no_binary=asked["no_binary"],
+        only_binary=asked["only_binary"],
+        pre=asked["pre"],
+        prefer_binary=asked["prefer_binary"],
+        require_hashes=asked["require_hashes"],
+    )
+    words = Asked(
+        inputs=inputs,
+        options=options,
+        pythons=asked["pythons"],
+        platforms=asked["platforms"],
+        target_files=asked["target_files"],
+        default_index_url=DEFAULT_INDEX_URL,
+        resolution=asked["resolution"],
+        pre_packages=asked["pre_packages"],
+        exclude_newer=asked["exclude_newer"],
+        allow_undated=asked["allow_undated"],
+        excluded=asked["excluded"],
+        follow=not asked["no_deps"],
+        consistent=asked["consistent"],
+        cache_dir=asked["cache_dir"],
+        no_cache=asked["no_cache"],
+    )
+    return plan(words, now=datetime.now(UTC))
+
+
+def refuse_overwriting(output: Path, asked: dict[str, Any]) -> None:
+    """Refuse an output that is one of the inputs.
+
+    Raises:
+        UsageError: it is.
+    """
+    names = ("requirement_files", "constraint_files", "override_files", "target_files")
+    for path in (path for name in names for path in asked[name]):
+        if output.exists() and path.exists() and output.samefile(path):
+            raise UsageError(f"{output} is asked for as input and as output", hint="name another file with -o")
+
+
+def _project(settings: Settings, asked: dict[str, Any]) -> Sequence[Path]:
+    """The project's own file where nothing else is asked for."""
+    return () if settings.project is None or asked["requirements"] else (settings.project,)
+
+
+def _absolute(place: str) -> str:
+    """A find-links place as an absolute URL."""
+    import os
+
+    return place if "://" in place else Path(os.path.abspath(Path(place).expanduser())).as_uri()

@@ -1,0 +1,182 @@
+"""[tool.bundler] of the project's pyproject.toml: every option, under the option's own name.
+
+    [tool.bundler]
+    python = ["3.12", "3.13"]
+    platform = ["linux-x86_64"]
+    output = "app.tar.zst"
+
+    [[tool.bundler.index]]
+    name = "internal"
+    url = "https://index.example/simple/"
+    projects = ["acme-tools"]
+
+    [tool.bundler.lock]      what holds for one command only
+    output = "pylock.toml"
+
+The nearest pyproject.toml counts, from the working directory upwards. Its values become the defaults of the command
+line's options (variables and the command line win) and are checked as they would be there. Paths are relative to the
+file. `output` outside a command's own table is `build`'s: the other command that has one has a default.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bundler.errors import UsageError
+
+if TYPE_CHECKING:
+    from bundler.requirements.options import NamedIndex
+
+__all__ = ["Settings", "read_settings"]
+
+_INDEX = "index"
+_INDEX_KEYS = ("name", "url", "projects", "explicit")
+_BUILD_ONLY = "output"
+#: Options whose values are paths; of --find-links a URL stays as it is.
+_PATHS = ("requirement", "constraint", "override", "target", "output", "cache-dir", "find-links")
+_MAX_FILE = 16 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the project says; `project` is its pyproject.toml, None where there is none."""
+
+    project: Path | None = None
+    #: By command, and for a group by its commands: default values by parameter, as click takes them.
+    defaults: Mapping[str, Any]
+    #: [[tool.bundler.index]], as written.
+    index_tables: tuple[Mapping[str, Any], ...] = ()
+
+    def indexes(self) -> tuple[NamedIndex, ...]:
+        """The named indexes, in order."""
+        from packaging.utils import canonicalize_name
+
+        from bundler.requirements.options import NamedIndex
+
+        return tuple(
+            NamedIndex(
+                url=table["url"],
+                name=table.get("name"),
+                projects=tuple(canonicalize_name(project) for project in table.get("projects", ())),
+                explicit=table.get("explicit", False),
+            )
+            for table in self.index_tables
+        )
+
+
+def read_settings(start: Path, commands: click.Group) -> Settings:
+    """Read the settings of the project that a directory is in.
+
+    Raises:
+        UsageError: the file can't be read, a key isn't one of ours, or a value is of the wrong type.
+    """
+    project = next((path for each in (start, *start.parents) if (path := each / "pyproject.toml").is_file()), None)
+    if project is None:
+        return Settings(defaults={})
+    table = _table(project)
+    own = {name: table.pop(name) for name in commands.commands if isinstance(table.get(name), dict)}
+    index_tables = _index_tables(table.pop(_INDEX, []), project)
+    _refuse_unknown(table, {key for key, _ in _options(commands)} | {_INDEX, *commands.commands}, project)
+    defaults = {
+        name: _defaults(command, table, own.get(name, {}), project) for name, command in commands.commands.items()
+    }
+    return Settings(project=project, defaults=defaults, index_tables=index_tables)
+
+
+def _table(project: Path) -> dict[str, Any]:
+    try:
+        if project.stat().st_size > _MAX_FILE:
+            raise UsageError(f"{project} is larger than {_MAX_FILE >> 20} MiB, which no such file is")
+        document = tomllib.loads(project.read_bytes().decode())
+    except OSError as exc:
+        raise UsageError(f"can't read {project}: {(exc.strerror or str(exc)).lower()}") from exc
+    except (ValueError, RecursionError) as exc:
+        raise UsageError(f"{project} isn't valid TOML: {exc}") from exc
+    tools = document.get("tool", {})
+    table = tools.get("bundler", {}) if isinstance(tools, dict) else {}
+    if not isinstance(table, dict):
+        raise UsageError(f"{project}: [tool.bundler] isn't a table")
+    return dict(table)
+
+
+def _options(command: click.Command) -> Iterator[tuple[str, click.Option]]:
+    """The options of a command and those below it, by the names they have on the command line."""
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            yield from _options(each)
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.envvar:  # every option of ours has its variable
+            yield _key(parameter), parameter
+
+
+def _key(option: click.Option) -> str:
+    return next(name for name in option.opts if name.startswith("--")).removeprefix("--")
+
+
+def _defaults(
+    command: click.Command, table: Mapping[str, Any], own: Mapping[str, Any], project: Path
+) -> dict[str, Any]:
+    known = dict(_options(command))
+    _refuse_unknown(own, set(known), project, command.name)
+    shared = {key: table[key] for key in known.keys() & table.keys() if key != _BUILD_ONLY or command.name == "build"}
+    values = {known[key].name: _value(known[key], value, project) for key, value in {**shared, **own}.items()}
+    if isinstance(command, click.Group):
+        return dict.fromkeys(command.commands, values)
+    return {name: value for name, value in values.items() if name is not None}
+
+
+def _value(option: click.Option, value: Any, project: Path) -> Any:
+    """A value as click takes it for this option.
+
+    Raises:
+        UsageError: of the wrong type.
+    """
+    wanted, fits = "a string", isinstance(value, str)
+    if option.is_flag:
+        wanted, fits = "true or false", isinstance(value, bool)
+    elif option.count:
+        wanted, fits = "a number", isinstance(value, int) and not isinstance(value, bool)
+    elif option.multiple:
+        value = [value] if isinstance(value, str) else value
+        wanted, fits = "a list of strings", isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if not fits:
+        raise UsageError(f"{project}: {_key(option)} under [tool.bundler] isn't {wanted}")
+    if _key(option) not in _PATHS:
+        return value
+    return [_path(item, project) for item in value] if option.multiple else _path(value, project)
+
+
+def _path(text: str, project: Path) -> str:
+    return text if "://" in text or text == "-" else str(project.parent / text)
+
+
+def _index_tables(tables: Any, project: Path) -> tuple[Mapping[str, Any], ...]:
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise UsageError(
+            f"{project}: index under [tool.bundler] isn't an array of tables", hint="write [[tool.bundler.index]]"
+        )
+    for table in tables:
+        _refuse_unknown(table, set(_INDEX_KEYS), project, _INDEX)
+        projects = table.get("projects", [])
+        listed = isinstance(projects, list) and all(isinstance(item, str) for item in projects)
+        if not (listed and isinstance(table.get("url"), str) and isinstance(table.get("explicit", False), bool)):
+            hint = 'write name = "…", url = "https://…", projects = ["…"] and explicit = true or false'
+            raise UsageError(f"{project}: a [[tool.bundler.index]] isn't as it should be", hint=hint)
+    return tuple(tables)
+
+
+def _refuse_unknown(table: Mapping[str, Any], known: set[str], project: Path, part: str | None = None) -> None:
+    unknown = next((key for key in table if key not in known), None)
+    if unknown is None:
+        return
+    place = "[tool.bundler]" if part is None else f"[tool.bundler.{part}]"
+    near = difflib.get_close_matches(unknown, sorted(known), n=1, cutoff=0)
+    hint = f"did you mean {near[0]}?" if near else None
+    raise UsageError(f"{project}: {unknown[:80]!r} under {place} isn't an option", hint=hint)

@@ -1,0 +1,29 @@
+"""Outputs: said before any work is done, what would only be found out at its end."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from bundler.errors import EnvironmentProblem, UsageError
+
+__all__ = ["check_output"]
+
+
+def check_output(output: Path, *, example: str) -> None:
+    """Refuse an output that can't be a regular file; `example` is a name that could.
+
+    Raises:
+        UsageError: a directory or a device.
+        EnvironmentProblem: its directory isn't there, or isn't writable.
+    """
+    if output.is_dir():
+        raise UsageError(f"{output} is a directory", hint=f"name the file, such as {example}")
+    if output.exists() and not output.is_file():
+        raise UsageError(f"{output} is a device or a pipe", hint=f"name a regular file, such as {example}")
+    if not output.parent.is_dir():
+        hint = f"create {output.parent} first"
+        raise EnvironmentProblem(f"can't write {output}: its directory doesn't exist", hint=hint)
+    if not os.access(output.parent, os.W_OK | os.X_OK):
+        hint = "check the permissions, or choose another directory"
+        raise EnvironmentProblem(f"can't write {output}: {output.parent} isn't writable", hint=hint)

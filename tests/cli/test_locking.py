@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.pylock import Pylock, is_valid_pylock_path
+
+from tests.cli.running import Outcome, left_in, run
+from tests.support.fake_index import FakeIndex
+
+LINUX, WINDOWS = "cp312-linux-x86_64", "cp312-windows-x86_64"
+BOTH = ("--python", "3.12", "--platform", "linux-x86_64", "--platform", "windows-x86_64")
+ONE = BOTH[:4]
+
+
+@pytest.fixture(autouse=True)
+def _setting(origin: str, monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    monkeypatch.setenv("BUNDLER_INDEX_URL", f"{origin}/simple/")
+    monkeypatch.chdir(place)
+
+
+def lock(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> Outcome:
+    outcome = run(capsys, "lock", *arguments)
+    assert outcome.code == 0, outcome.err
+    return outcome
+
+
+def document(path: Path) -> dict[str, Any]:
+    found = tomllib.loads(path.read_text())
+    Pylock.from_dict(found).validate()
+    assert is_valid_pylock_path(path)
+    return found
+
+
+def versions(path: Path) -> dict[str, str]:
+    return {package["name"]: package["version"] for package in document(path)["packages"]}
+
+
+def test_a_lock_pins_what_one_target_needs(capsys: pytest.CaptureFixture[str], place: Path, index: FakeIndex) -> None:
+    outcome = lock(capsys, "app", *ONE)
+    assert outcome.out.splitlines() == [f"{LINUX}: 2 packages", "wrote pylock.toml"]
+    assert versions(place / "pylock.toml") == {"app": "1.0", "lib": "1.0"}
+    assert index.count("GET /files/[^ ]*whl$") == 0  # metadata is all that resolving needs
+    assert left_in(place) == ["pylock.toml"]
+
+
+def test_one_lock_over_several_targets_marks_what_only_some_take(
+    capsys: pytest.CaptureFixture[str], place: Path
+) -> None:
+    lock(capsys, "app", *BOTH)
+    found = document(place / "pylock.toml")
+    marked = {package["name"]: package.get("marker") for package in found["packages"]}
+    assert len(found["environments"]) == 2
+    assert (marked["app"], marked["lib"]) == (None, None)
+    assert "win32" in marked["win"]
+
+
+def test_each_target_can_have_a_lock_of_its_own(capsys: pytest.CaptureFixture[str], place: Path) -> None:
+    lock(capsys, "app", *BOTH, "--per-target")
+    assert left_in(place) == ["pylock.cp312-linux-x86_64.toml", "pylock.cp312-windows-x86_64.toml"]
+    assert "win" not in versions(place / "pylock.cp312-linux-x86_64.toml")
+    assert "win" in versions(place / "pylock.cp312-windows-x86_64.toml")
+
+
+def test_the_pins_of_a_lock_that_is_there_are_kept_until_it_is_upgraded(
+    capsys: pytest.CaptureFixture[str], place: Path, index: FakeIndex
+) -> None:
+    lock(capsys, "app", *ONE, "--no-cache")
+    index.add_wheel("app", "2.0", requires=["lib>=1"])
+    index.add_wheel("lib", "2.0")
+    lock(capsys, "app", *ONE, "--no-cache")
+    assert versions(place / "pylock.toml") == {"app": "1.0", "lib": "1.0"}
+    lock(capsys, "app", *ONE, "--no-cache", "--upgrade-package", "LIB")
+    assert versions(place / "pylock.toml") == {"app": "1.0", "lib": "2.0"}
+    lock(capsys, "app", *ONE, "--no-cache", "--upgrade")
+    assert versions(place / "pylock.toml") == {"app": "2.0", "lib": "2.0"}
+
+
+def test_a_pin_that_no_longer_fits_is_left(capsys: pytest.CaptureFixture[str], place: Path, index: FakeIndex) -> None:
+    lock(capsys, "app", *ONE, "--no-cache")
+    index.add_wheel("lib", "2.0")
+    lock(capsys, "app", "lib>=2", *ONE, "--no-cache")
+    assert versions(place / "pylock.toml") == {"app": "1.0", "lib": "2.0"}
+
+
+def test_a_lock_can_go_to_standard_output(capsys: pytest.CaptureFixture[str], place: Path) -> None:
+    outcome = lock(capsys, "app", *ONE, "-o", "-", "-q")
+    assert {package["name"] for package in tomllib.loads(outcome.out)["packages"]} == {"app", "lib"}
+    assert left_in(place) == []
+
+
+def test_the_same_inputs_give_the_same_lock(capsys: pytest.CaptureFixture[str], place: Path) -> None:
+    for name in ("pylock.a.toml", "pylock.b.toml"):
+        lock(capsys, "app", *BOTH, "-o", name, "--no-cache")
+    assert (place / "pylock.a.toml").read_bytes() == (place / "pylock.b.toml").read_bytes()
+
+
+def test_a_bundle_of_a_lock_holds_exactly_its_files(
+    capsys: pytest.CaptureFixture[str], place: Path, index: FakeIndex
+) -> None:
+    lock(capsys, "app", *BOTH, "--no-cache")
+    index.add_wheel("app", "2.0")
+    index.requests.clear()
+    assert run(capsys, "build", "-r", "pylock.toml", *BOTH, "-o", "app.tar.zst", "--no-cache").code == 0
+    held = {artifact["filename"] for artifact in run(capsys, "inspect", "app.tar.zst", "--json").json["artifacts"]}
+    assert held == {"app-1.0-py3-none-any.whl", "lib-1.0-py3-none-any.whl", "win-0.1-py3-none-any.whl"}
+    assert index.count("GET /simple/") == 0  # nothing is resolved again: no page is asked for
+
+
+def test_a_lock_for_other_targets_is_refused(capsys: pytest.CaptureFixture[str], place: Path) -> None:
+    lock(capsys, "app", *ONE)
+    outcome = run(capsys, "build", "-r", "pylock.toml", "--python", "3.13", *ONE[2:], "-o", "app.tar.zst")
+    assert outcome.code == 2
+    assert "pylock.toml" in outcome.err
+    assert left_in(place) == ["pylock.toml"]
+
+
+def test_what_stands_in_the_way_of_a_lock_is_said_before_any_work(
+    capsys: pytest.CaptureFixture[str], place: Path, index: FakeIndex
+) -> None:
+    (place / "directory").mkdir()
+    assert run(capsys, "lock", "app", "-o", "directory").code == 2
+    assert run(capsys, "lock", "app", "-o", "nowhere/pylock.toml").code == 7
+    (place / "pylock.toml").write_text("not a lock")
+    assert run(capsys, "lock", "app").code == 2
+    assert (place / "pylock.toml").read_text() == "not a lock"
+    assert index.requests == []
+
+
+def test_json_names_what_was_written(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = lock(capsys, "app", *ONE, "--json", "-q")
+    assert outcome.json == {"locks": ["pylock.toml"], "targets": {LINUX: 2}, "warnings": []}
