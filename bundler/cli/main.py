@@ -40,6 +40,7 @@ Bundle Python packages here, install them where there is no network.
 
 _EPILOG = """\b
 Every option can stand in a variable, several values separated by spaces: BUNDLER_INDEX_URL, BUNDLER_PYTHON …
+and under [tool.bundler] in the project's pyproject.toml: index-url, python …
 
 \b
 Exit codes:

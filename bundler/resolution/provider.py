@@ -322,7 +322,7 @@ class Provider(AbstractProvider[Want, Candidate, Key]):
         key = wants[0].bounds if len(wants) == 1 else tuple(sorted({want.bounds for want in wants}))
         if key not in shelf.allowed:
             limits = self._demand.constraints.get(shelf.page.name, _ANY)
-            specifiers = reduce(and_, (want.specifiers for want in wants if want.bounds and not want.exactly), limits)
+            specifiers = reduce(and_, (want.specifiers for want in wants if want.bounds), limits)
             releases: Sequence[Release] = shelf.releases
             for version in {want.exactly for want in wants} - {None}:
                 releases = [release for release in releases if release.version == version]
