@@ -57,7 +57,6 @@ def opened_gathering(plan: Plan, progress: Progress) -> Iterator[Gathering]:
     """
     places = Places.of(plan.options, default_url=plan.default_index_url)
     references = all_references(plan.wanted, plan.targets)
-    catalogue = Catalogue(plan.choices)
     with (
         telling_of_other_indexes([location.url for location in places.locations]),
         opened_cache(plan.cache_dir, no_cache=plan.no_cache, progress=progress) as store,
@@ -65,6 +64,8 @@ def opened_gathering(plan: Plan, progress: Progress) -> Iterator[Gathering]:
     ):
         settled = settle_references(references, transport=transport, store=store, progress=progress)
         given = given_files(plan.wanted.locks, settled)
+        choices = replace(plan.choices, referenced=frozenset(each.name for each in settled))
+        catalogue = Catalogue(choices)
         with IndexClient(places, transport=transport, store=store, choose=catalogue.likely_file, given=given) as client:
             wanted = with_settled(plan.wanted, settled)
             yield Gathering(

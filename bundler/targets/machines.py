@@ -1,8 +1,8 @@
 """What `--platform` names: a machine's markers and platform tags.
 
 A name is a system and an architecture, with a floor where one is told (`linux-x86_64-glibc2.17`, `macos-arm64-14.0`),
-or a raw platform tag (`manylinux_2_17_x86_64`). A raw tag is a floor too: it stands for all that such a machine
-installs. Nothing here looks at the running machine.
+or a raw platform tag (`manylinux_2_17_x86_64`; uv's way to turn it round, `x86_64-manylinux_2_17`, is understood). A
+raw tag is a floor too: it stands for all that such a machine installs. Nothing here looks at the running machine.
 
 Floors when none is told are uv's: glibc 2.28, musl 1.2, macOS 13.0, so that both tools choose the same wheels.
 Left out: iOS, Android and Emscripten, for which a target description serves.
@@ -87,6 +87,7 @@ _OTHER_SPELLINGS = {
 
 _NAME = re.compile(r"(linux|alpine|macos|windows)-([a-z0-9_]+)(?:-(glibc|musl|)([0-9]{1,2})(?:\.([0-9]{1,2}))?)?")
 _RAW = re.compile(r"(manylinux|musllinux|macosx)_([0-9]{1,2})_([0-9]{1,2})_([a-z0-9_]+)")
+_TURNED = re.compile(r"([a-z0-9_]+)-((?:manylinux|musllinux)[0-9_]+)")
 _RAW_LEGACY = re.compile(r"(manylinux1|manylinux2010|manylinux2014)_([a-z0-9_]+)")
 
 
@@ -167,7 +168,7 @@ class Platform:
         Raises:
             UsageError: an unknown name, or a floor that has no tags.
         """
-        plain = text.strip().lower()
+        plain = _TURNED.sub(r"\2_\1", text.strip().lower())
         named = _by_name(plain)
         machine = named or _by_tag(plain)
         if machine is None:
