@@ -11,6 +11,7 @@ of the project.
 from __future__ import annotations
 
 import re
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -46,6 +47,9 @@ _SAFE_FILENAME = re.compile(r"[A-Za-z0-9_+!][A-Za-z0-9._+!-]*")
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
 _MAX_FILENAME = 255  # bytes; what ext4, xfs, APFS and NTFS hold in one component
 _MAX_TEXT = 4096  # characters of one requirement or version; longer ones are attacks (quadratic parsers, huge integers)
+#: packaging reads a marker's strings with ast.literal_eval, which threads of CPython 3.11 can't do at once: it counts
+#: recursion for all of them together, and ends in a SystemError (gh-106905).
+_PARSING = threading.Lock()
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 
 
@@ -135,7 +139,8 @@ def parse_requirement(text: str) -> Requirement:
     if len(text) > _MAX_TEXT:
         raise ValueError(f"a requirement of {len(text)} characters")
     try:
-        return Requirement(text)
+        with _PARSING:
+            return Requirement(text)
     except InvalidRequirement as exc:
         raise ValueError(str(exc).split("\n", 1)[0]) from exc
     except (RecursionError, ValueError) as exc:

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from bundler.digests import Digest
-from bundler.distributions import CoreMetadata
+from bundler.distributions import CoreMetadata, parse_requirement
 from bundler.errors import RequirementError
 from bundler.requirements.choices import Choices, Strategy
 from bundler.requirements.locked import LockedProject
@@ -91,7 +91,10 @@ class Demand:
             target=target,
             choices=choices,
             roots=(*_wants_of_declared(declared, choices), *map(_locked_want, locked)),
-            requirements=(*(d.requirement for d in declared), *(Requirement(_locked_want(p).text) for p in locked)),
+            requirements=(
+                *(d.requirement for d in declared),
+                *(parse_requirement(_locked_want(p).text) for p in locked),
+            ),
             limits=limits,
             constraints=_constraints(limits),
             overrides=overrides,
