@@ -1,8 +1,8 @@
 """The places that files come from, in their order, and which of them is asked for a project.
 
 The first index that knows a project owns it, so the order is what keeps a stranger's package of the same name out: the
-indexes of the configuration, then `--index-url`, then each `--extra-index-url`. The public index that is asked where
-nobody names one comes last: an extra index shadows it. A project that an index is pinned to is asked for there and
+indexes of the configuration, then `--index-url`, then each `--extra-index-url`. Without `--index-url` the public index
+comes last, so that every other one shadows it. A project that an index is pinned to is asked for there and
 nowhere else, find-links places included; an explicit index is asked for no other project.
 """
 
@@ -78,7 +78,7 @@ def _indexes(options: Options, default_url: str) -> Iterator[PlacedIndex]:
         yield PlacedIndex(location=IndexLocation.parse(options.index_url))
     for url in options.extra_index_urls:
         yield PlacedIndex(location=IndexLocation.parse(url))
-    if options.index_url is None and all(named.explicit for named in options.indexes):
+    if options.index_url is None:
         yield PlacedIndex(location=IndexLocation.parse(default_url))
 
 

@@ -101,7 +101,8 @@ def test_a_password_in_a_variable_of_a_requirements_file(
 
 def test_a_password_in_the_projects_settings(capsys: pytest.CaptureFixture[str], origin: str, here: Path) -> None:
     (here / "pyproject.toml").write_text(
-        f'[[tool.bundler.index]]\nname = "own"\nurl = "{with_password(origin)}/simple/"\n'
+        f'[tool.bundler]\nindex-url = "{with_password(origin)}/simple/"\n'
+        f'[[tool.bundler.index]]\nname = "own"\nurl = "{with_password(origin)}/simple/"\nprojects = ["lib"]\n'
     )
     everything(capsys)
     assert_nothing_kept(here, but=("pyproject.toml",))

@@ -26,9 +26,9 @@ def order(options: Options) -> list[str]:
         (Options(index_url=MAIN), ["main"]),
         (Options(index_url=MAIN, extra_index_urls=(EXTRA,)), ["main", "extra"]),
         (Options(extra_index_urls=(EXTRA,)), ["extra", "public"]),
-        (Options(indexes=(NAMED,)), ["named"]),
+        (Options(indexes=(NAMED,)), ["named", "public"]),
         (Options(indexes=(EXPLICIT,)), ["explicit", "public"]),
-        (Options(indexes=(EXPLICIT, NAMED), extra_index_urls=(EXTRA,)), ["explicit", "named", "extra"]),
+        (Options(indexes=(EXPLICIT, NAMED), extra_index_urls=(EXTRA,)), ["explicit", "named", "extra", "public"]),
         (
             Options(indexes=(EXPLICIT, NAMED), index_url=MAIN, extra_index_urls=(EXTRA,)),
             ["explicit", "named", "main", "extra"],
@@ -43,7 +43,7 @@ def test_indexes_come_in_their_order_and_the_public_one_last(options: Options, e
 def test_a_project_is_asked_for_where_it_is_pinned_or_else_on_what_isnt_explicit() -> None:
     places = Places.of(Options(indexes=(EXPLICIT, NAMED), extra_index_urls=(EXTRA, EXTRA)), default_url=DEFAULT)
     assert [place.url for place in places.asked_for("x")] == [EXPLICIT.url]
-    assert [place.url for place in places.asked_for("y")] == [NAMED.url, EXTRA]
+    assert [place.url for place in places.asked_for("y")] == [NAMED.url, EXTRA, DEFAULT]
     assert (places.pinned("x"), places.pinned("y")) == (True, False)
 
 

@@ -174,7 +174,6 @@ def write_pylock(locks: Sequence[tuple[Mapping[str, str], Sequence[LockedPackage
 
     Raises:
         UsageError: a project in two versions for targets that no marker tells apart, or a file with two digests.
-        packaging.pylock.PylockValidationError: packages that contradict themselves, a fault of the caller.
     """
     environments = _environments(locks)
     entries = sorted({(each.name, each.version) for taken in environments.values() for each in chain(*taken.values())})
@@ -185,7 +184,6 @@ def write_pylock(locks: Sequence[tuple[Mapping[str, str], Sequence[LockedPackage
         created_by=created_by,
         packages=[writing.package(name, version) for name, version in entries],
     )
-    lock.validate()
     return tomli_w.dumps(lock.to_dict()).encode()
 
 
