@@ -15,7 +15,6 @@ import threading
 from dataclasses import dataclass
 from functools import lru_cache
 
-from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import Tag
@@ -166,6 +165,8 @@ class CoreMetadata:
         Raises:
             UnusableFile: fields missing or broken, or another name or version than the file name's.
         """
+        from packaging.metadata import parse_email  # with it comes email, which nobody needs who reads no metadata
+
         where = distribution.filename
         raw, _ = parse_email(_HEADER_END.split(data, maxsplit=1)[0])
         metadata = cls(

@@ -40,7 +40,8 @@ from bundler.index.locations import IndexLocation
 from bundler.index.ranges import open_ranged
 from bundler.index.transport import Transport
 from bundler.simple import html
-from bundler.simple.json import CONTENT_TYPE, read_page, write_page
+from bundler.simple.compact import page_of
+from bundler.simple.json import CONTENT_TYPE, read_listing, write_page
 from bundler.simple.model import ProjectFile, ProjectPage
 
 __all__ = ["LoopbackIndex"]
@@ -158,8 +159,8 @@ class Recording:
         accept = f"{CONTENT_TYPE}, text/html;q=0.1"
         answer = self._transport.get(self._upstream.page(name), headers={"accept": accept}, ceiling=_CEILING)
         if answer.headers["content-type"].startswith(CONTENT_TYPE):
-            return read_page(answer.body, url=answer.url, name=name)
-        return html.read_page(answer.body, url=answer.url, name=name)
+            return page_of(read_listing(answer.body, url=answer.url, name=name))
+        return page_of(html.read_listing(answer.body, url=answer.url, name=name))
 
     def _record_metadata(self, filename: str) -> bytes:
         file, wheel = self._source(filename), parse_filename(filename)
@@ -180,7 +181,7 @@ class Recording:
         body = (self._pages / name).read_bytes()
         if not body:
             return Answer("missing", 404)
-        page = read_page(body, url=_HERE, name=name)
+        page = page_of(read_listing(body, url=_HERE, name=name))
         self._sources[name] = {file.filename: file for file in page.files()}
         files = [self._presented(file) for file in self._sources[name].values()]
         names = tuple(file.filename for file in files)

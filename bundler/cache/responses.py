@@ -1,12 +1,14 @@
 """Stored index answers, and what is known of single wheels: small files that prove themselves.
 
     <root>/pages/ab12…      named by the SHA-256 of what was asked (URL and Accept): where the answer came from and when
-    <root>/pages/cd34…      the page in it, in compact form; named by the SHA-256 of that question and the word "page"
+    <root>/pages/cd34…      the page in it (`simple.compact`); named by the SHA-256 of that question and the word "page"
     <root>/metadata/ab34…   named by the SHA-256 of the wheel whose METADATA it is
     <root>/checks/ab34…     the same name; the SHA-256 of the METADATA in a wheel that passed all checks, and by whom
+    <root>/locks/ef56…      named by the digest of a question: what was locked, and the answers of the index it rests on
 
-A page is bound to the digest of the answer that it was read from, so an answer that is confirmed or comes again costs a
-small file, and one that changed leaves no page behind that could pass for its own. Bodies aren't kept.
+An answer names its source, the digest of all that was read, and a page the source that it was read from. So an answer
+that is confirmed or comes again costs a small file, and a page is never taken for that of another answer, whichever of
+two processes wrote last. A page is stored before its answer. Bodies aren't kept.
 
 Each is one JSON line with the SHA-256 of the rest, and the rest. A file that is damaged, cut, foreign or of another
 question counts as absent; the next answer replaces it. Failing to write one is never an error of the job: the cache
@@ -19,7 +21,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -28,22 +29,12 @@ from bundler.digests import Digest
 from bundler.errors import EnvironmentProblem
 from bundler.publication import publish_file
 
-__all__ = ["ResponseStore", "StoredAnswer", "StoredResponse"]
+__all__ = ["ResponseStore", "StoredAnswer"]
 
 #: What freshness, parsing and decoding need; nothing else of an answer is kept.
 _KEPT = frozenset(
     {"age", "cache-control", "content-encoding", "content-type", "date", "etag", "expires", "last-modified", "vary"}
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredResponse:
-    """An answer of an index: where it came from in the end, when it was asked for (epoch seconds), and its raw body."""
-
-    url: str
-    asked_at: float
-    headers: Mapping[str, str]
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,16 +44,15 @@ class StoredAnswer:
     url: str
     asked_at: float
     headers: Mapping[str, str]
-    #: Of all that the page depends on: see `of`.
+    #: Of all that the page in it depends on: see `of`.
     source: Digest
 
     @classmethod
     def of(cls, *, url: str, asked_at: float, headers: Mapping[str, str], body: bytes) -> StoredAnswer:
-        """An answer with its raw body; of the headers only what freshness needs is kept."""
-        kept = {name: value for name, value in headers.items() if name in _KEPT}
+        """The answer with this raw body."""
         form = (url, headers.get("content-type", ""), headers.get("content-encoding", ""))
         source = Digest.sha256(b"\n".join([*(part.encode() for part in form), body]))
-        return cls(url=url, asked_at=asked_at, headers=kept, source=source)
+        return cls(url=url, asked_at=asked_at, headers=headers, source=source)
 
 
 class _Answer(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -75,9 +65,6 @@ class _Answer(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class _Head(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     question: str
     sha256: str
-    url: str = ""
-    asked_at: float = 0.0
-    headers: dict[str, str] = {}
 
 
 class ResponseStore:
@@ -87,50 +74,29 @@ class ResponseStore:
         self._root = root
         self.problem: str | None = None
 
-    def page(self, url: str, accept: str) -> StoredResponse | None:
-        """The stored answer to this question, or None."""
-        question = _question(url, accept)
-        found = _read(self._page_path(question), question)
-        if found is None:
-            return None
-        head, body = found
-        return StoredResponse(url=head.url, asked_at=head.asked_at, headers=head.headers, body=bytes(body))
-
-    def store_page(self, url: str, accept: str, response: StoredResponse) -> None:
-        """Keep an answer in the place of a former one."""
-        question = _question(url, accept)
-        headers = {name: value for name, value in response.headers.items() if name in _KEPT}
-        head = {"url": response.url, "asked_at": response.asked_at, "headers": headers}
-        self._write(self._page_path(question), question, response.body, **head)
-
-    def drop_page(self, url: str, accept: str) -> None:
-        """Forget an answer."""
-        self._drop(self._page_path(_question(url, accept)))
-
     def answer(self, url: str, accept: str) -> StoredAnswer | None:
         """The stored answer to this question, or None; its page is to be had from `compact_page`."""
         question = _question(url, accept)
         found = _read(self._page_path(question), question)
         try:
-            stored = None if found is None else msgspec.json.decode(found[1], type=_Answer)
-            source = None if stored is None else Digest.parse(stored.source)
+            stored = msgspec.json.decode(found or b"", type=_Answer)
+            source = Digest.parse(stored.source)
         except (ValueError, RecursionError):
-            return None
-        if stored is None or source is None:
             return None
         return StoredAnswer(url=stored.url, asked_at=stored.asked_at, headers=stored.headers, source=source)
 
     def compact_page(self, url: str, accept: str, source: Digest) -> memoryview | None:
         """The page that was read from the answer of that digest, in the form of `simple.compact`, or None."""
         question = _page_question(url, accept)
-        found = _read(self._page_path(question), f"{question} {source}")
-        return None if found is None else found[1]
+        return _read(self._page_path(question), f"{question} {source}")
 
     def store_answer(self, url: str, accept: str, answer: StoredAnswer) -> None:
-        """Keep an answer in the place of a former one; its page is stored on its own, before."""
-        stored = _Answer(
-            url=answer.url, asked_at=answer.asked_at, headers=dict(answer.headers), source=str(answer.source)
-        )
+        """Keep an answer in the place of a former one; its page is stored on its own, before.
+
+        Of its headers only those are kept that freshness and parsing need.
+        """
+        headers = {name: value for name, value in answer.headers.items() if name in _KEPT}
+        stored = _Answer(url=answer.url, asked_at=answer.asked_at, headers=headers, source=str(answer.source))
         question = _question(url, accept)
         self._write(self._page_path(question), question, msgspec.json.encode(stored))
 
@@ -147,7 +113,7 @@ class ResponseStore:
     def metadata(self, wheel: Digest) -> bytes | None:
         """The METADATA of the wheel with that SHA-256, or None."""
         found = _read(self._metadata_path(wheel), str(wheel))
-        return None if found is None else bytes(found[1])
+        return None if found is None else bytes(found)
 
     def store_metadata(self, wheel: Digest, data: bytes) -> None:
         """Keep a wheel's METADATA."""
@@ -160,11 +126,23 @@ class ResponseStore:
     def checked_metadata(self, wheel: Digest, *, by: str) -> Digest | None:
         """The SHA-256 of the METADATA in a wheel that `by` (a version of ours) has checked, or None."""
         found = _read(self._check_path(wheel), f"{wheel} {by}")
-        return None if found is None else Digest("sha256", str(found[1], "ascii", "replace"))
+        return None if found is None else Digest("sha256", str(found, "ascii", "replace"))
 
     def store_check(self, wheel: Digest, metadata: Digest, *, by: str) -> None:
         """Keep that a wheel has passed all checks of `by`, and the SHA-256 of the METADATA in it."""
         self._write(self._check_path(wheel), f"{wheel} {by}", metadata.hexdigest.encode())
+
+    def remembered(self, question: Digest) -> bytes | None:
+        """What was kept under this question, or None."""
+        found = _read(self._lock_path(question), str(question))
+        return None if found is None else bytes(found)
+
+    def store_remembered(self, question: Digest, data: bytes) -> None:
+        """Keep something under a question."""
+        self._write(self._lock_path(question), str(question), data)
+
+    def _lock_path(self, question: Digest) -> Path:
+        return self._root / "locks" / question.hexdigest
 
     def _check_path(self, wheel: Digest) -> Path:
         return self._root / "checks" / wheel.hexdigest
@@ -176,8 +154,8 @@ class ResponseStore:
     def _metadata_path(self, wheel: Digest) -> Path:
         return self._root / "metadata" / wheel.hexdigest
 
-    def _write(self, path: Path, question: str, body: bytes, **more: Any) -> None:
-        head = _Head(question=question, sha256=Digest.sha256(body).hexdigest, **more)
+    def _write(self, path: Path, question: str, body: bytes) -> None:
+        head = _Head(question=question, sha256=Digest.sha256(body).hexdigest)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with publish_file(path, durable=False) as stream:
@@ -201,8 +179,8 @@ def _page_question(url: str, accept: str) -> str:
     return f"page {_question(url, accept)}"
 
 
-def _read(path: Path, question: str) -> tuple[_Head, memoryview] | None:
-    """Head and body of a stored file, or None unless it answers this question and its body has the stated hash."""
+def _read(path: Path, question: str) -> memoryview | None:
+    """The body of a stored file, or None unless it answers this question and its body has the stated hash."""
     try:
         with open_plain(path) as stream:
             whole = memoryview(stream.read())  # a page has megabytes: it isn't copied
@@ -212,4 +190,4 @@ def _read(path: Path, question: str) -> tuple[_Head, memoryview] | None:
         return None
     body = whole[end + 1 :]
     good = head.question == question and head.sha256 == hashlib.sha256(body).hexdigest()
-    return (head, body) if good else None
+    return body if good else None

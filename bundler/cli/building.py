@@ -10,8 +10,9 @@ import click
 
 from bundler.cli.display import Display
 from bundler.cli.options import display_options, option
-from bundler.cli.planning import plan_of, plan_options, refuse_overwriting
+from bundler.cli.planning import plan_of, plan_options
 from bundler.cli.settings import Settings
+from bundler.cli.summaries import chosen_fields, chosen_lines
 from bundler.cli.text import counted, human_size
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ def build(settings: Settings, /, *, output: Path, **asked: Any) -> None:
     from bundler.operations.build import BuildRequest, build_bundle
 
     screen = Display.of(asked)
-    refuse_overwriting(output, asked)
     request = BuildRequest(plan=plan_of(settings, asked), output=output)
     with screen.progress() as progress:
         summary = build_bundle(request, progress)
@@ -49,25 +49,12 @@ def build(settings: Settings, /, *, output: Path, **asked: Any) -> None:
 
 
 def _as_lines(summary: BuildSummary) -> Iterator[str]:
-    for warning in summary.warnings:
-        yield f"warning: {warning}"
-    yield from _passed_over(summary)
-    for name, pins in summary.pins_by_target:
-        yield f"{name}: {counted(pins, 'package')}"
+    yield from chosen_lines(summary.chosen)
     for sdist in summary.sdists:
-        yield f"sdist: {sdist} (no wheel of that version fits; installing it needs its build tools)"
+        yield f"sdist: {sdist} (installing it needs its build tools)"
     yield f"{counted(summary.files, 'file')}, {human_size(summary.artifact_bytes)}"
     yield f"wrote {summary.output} ({human_size(summary.bundle_bytes)})"
     yield f"identity {summary.identity}"
-
-
-def _passed_over(summary: BuildSummary) -> Iterator[str]:
-    """Newer versions that weren't taken, those of one project that have one reason on one line."""
-    grouped: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
-    for passed in summary.passed_over:
-        grouped.setdefault((passed.name, passed.reason, passed.targets), []).append(passed.version)
-    for (name, reason, targets), versions in grouped.items():
-        yield f"passed over {name} {', '.join(versions)} ({', '.join(targets)}): {reason}"
 
 
 def _as_json(summary: BuildSummary) -> dict[str, object]:
@@ -78,10 +65,5 @@ def _as_json(summary: BuildSummary) -> dict[str, object]:
         "artifact_bytes": summary.artifact_bytes,
         "files": summary.files,
         "sdists": list(summary.sdists),
-        "targets": dict(summary.pins_by_target),
-        "passed_over": [
-            {"name": p.name, "version": str(p.version), "targets": list(p.targets), "reason": p.reason}
-            for p in summary.passed_over
-        ],
-        "warnings": list(summary.warnings),
+        **chosen_fields(summary.chosen),
     }

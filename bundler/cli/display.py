@@ -44,13 +44,13 @@ class Display:
         """Take the common options out of all that a command was asked."""
         return cls(**{name: asked.pop(name) for name in ("quiet", "verbose", "as_json", "no_progress", "color")})
 
-    def result(self, value: object, lines: Iterable[str]) -> None:
-        """Print a result: the value as JSON with --json, else the lines."""
+    def result(self, value: object, lines: Iterable[str], *, aside: bool = False) -> None:
+        """Print a result: the value as JSON with --json, else the lines, `aside` to standard error."""
         if self.as_json:
             click.echo(json.dumps(value, indent=2))
             return
         for line in lines:
-            click.echo(plain(line))
+            click.echo(plain(line), err=aside)
 
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print rows under headings, in columns as wide as their widest cell."""

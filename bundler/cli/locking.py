@@ -12,7 +12,8 @@ from bundler.cli.display import Display
 from bundler.cli.options import display_options, option
 from bundler.cli.planning import plan_of, plan_options
 from bundler.cli.settings import Settings
-from bundler.cli.text import counted
+from bundler.cli.summaries import chosen_fields, chosen_lines
+from bundler.errors import UsageError
 
 if TYPE_CHECKING:
     from bundler.operations.lock import LockSummary
@@ -27,13 +28,16 @@ __all__ = ["lock"]
     "--output",
     type=click.Path(path_type=Path, allow_dash=True),
     default="pylock.toml",
+    envvar="BUNDLER_LOCK_OUTPUT",
     show_default=True,
     metavar="FILE",
     help='The lock to write; "-" is standard output. The pins of one that is there are kept where they fit.',
 )
 @option("--per-target", is_flag=True, help="One pylock.TARGET.toml for each target, in the output's directory.")
 @option("-U", "--upgrade", is_flag=True, help="Keep no pins of an existing lock.")
-@option("-P", "--upgrade-package", "upgraded", multiple=True, metavar="NAME", help="Not that of NAME. Repeatable.")
+@option(
+    "-P", "--upgrade-package", "upgraded", multiple=True, metavar="NAME", help="Keep all pins but NAME's. Repeatable."
+)
 @display_options
 @click.pass_obj
 def lock(
@@ -49,6 +53,8 @@ def lock(
     from bundler.operations.lock import LockRequest, lock_requirements
 
     screen = Display.of(asked)
+    if str(output) == "-" and (per_target or screen.as_json):
+        raise UsageError("standard output holds one lock and nothing else", hint="name a file with -o")
     request = LockRequest(
         plan=plan_of(settings, asked),
         output=output,
@@ -60,22 +66,15 @@ def lock(
         summary = lock_requirements(request, progress)
     if summary.text is not None:
         click.echo(summary.text, nl=False)
-    elif not screen.quiet or screen.as_json:
-        screen.result(_as_json(summary), _as_lines(summary))
+    if not screen.quiet or screen.as_json:
+        screen.result(_as_json(summary), _as_lines(summary), aside=summary.text is not None)
 
 
 def _as_lines(summary: LockSummary) -> Iterator[str]:
-    for warning in summary.warnings:
-        yield f"warning: {warning}"
-    for name, pins in summary.pins_by_target:
-        yield f"{name}: {counted(pins, 'package')}"
+    yield from chosen_lines(summary.chosen)
     for path in summary.written:
         yield f"wrote {path}"
 
 
 def _as_json(summary: LockSummary) -> dict[str, object]:
-    return {
-        "locks": [str(path) for path in summary.written],
-        "targets": dict(summary.pins_by_target),
-        "warnings": list(summary.warnings),
-    }
+    return {"locks": [str(path) for path in summary.written], **chosen_fields(summary.chosen)}

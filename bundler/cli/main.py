@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import traceback
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -28,6 +27,9 @@ __all__ = ["commands", "main"]
 
 INTERRUPTED = 130
 TERMINATED = 143
+
+#: What [tool.bundler] says something to.
+_OF_A_PROJECT = ("build", "lock", "cache")
 
 _HELP = """\
 Bundle Python packages here, install them where there is no network.
@@ -64,8 +66,9 @@ Exit codes:
 @click.pass_context
 def commands(context: click.Context) -> None:
     """The group that the commands are added to."""
-    context.obj = read_settings(Path.cwd(), commands)
-    context.default_map = dict(context.obj.defaults)
+    if context.invoked_subcommand in _OF_A_PROJECT:
+        context.obj = read_settings(Path.cwd(), commands)
+        context.default_map = dict(context.obj.defaults)
 
 
 for command in (build, lock, expand, verify, inspect, target, cache):
@@ -110,6 +113,8 @@ def _run(arguments: list[str]) -> int:
 
 
 def _report(error: BundlerError, arguments: list[str]) -> int:
+    import traceback
+
     if any(argument.startswith("-vv") for argument in arguments):
         for line in traceback.format_exc().splitlines():
             click.echo(plain(line), err=True)

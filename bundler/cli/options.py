@@ -25,10 +25,10 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def option(*names: str, **settings: Any) -> Callable[[_Command], _Command]:
-    """A click option with its variable: --index-url is BUNDLER_INDEX_URL."""
+    """A click option with its variable, unless it names one: --index-url is BUNDLER_INDEX_URL."""
     long = next(name for name in names if name.startswith("--"))
     variable = "BUNDLER_" + long.split("/")[0].removeprefix("--").replace("-", "_").upper()
-    return click.option(*names, envvar=variable, **settings)
+    return click.option(*names, **{"envvar": variable, **settings})
 
 
 def combined(*decorators: Callable[[Any], Any]) -> Callable[[_Command], _Command]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bundler.cli.options import DEFAULT_INDEX_URL, cache_options, combined, option, target_options
-from bundler.cli.settings import Settings
-from bundler.errors import UsageError
+from bundler.cli.settings import Settings, place_url
 
 if TYPE_CHECKING:
     from bundler.operations.planning import Plan
+    from bundler.requirements.options import Options
+    from bundler.requirements.reading import Inputs
 
-__all__ = ["plan_of", "plan_options", "refuse_overwriting"]
+__all__ = ["plan_of", "plan_options"]
 
 _PATH = click.Path(path_type=Path)
 
@@ -67,7 +67,7 @@ _places = combined(
         "-i",
         "--index-url",
         metavar="URL",
-        help=f"The package index; the first one asked. Default: {DEFAULT_INDEX_URL}, the last one asked.",
+        help=f"The package index, asked before further ones. Default: {DEFAULT_INDEX_URL}, asked last.",
     ),
     option(
         "--extra-index-url",
@@ -121,6 +121,29 @@ _choices = combined(
     option("--consistent", is_flag=True, help="One version of a project over all targets, if there is one."),
 )
 
+#: Options that keep their names and values: in Asked, and in Options.
+_AS_ASKED = (
+    "pythons",
+    "platforms",
+    "target_files",
+    "resolution",
+    "allow_undated",
+    "excluded",
+    "consistent",
+    "cache_dir",
+    "no_cache",
+)
+_AS_STATED = (
+    "no_index",
+    "no_binary",
+    "only_binary",
+    "pre",
+    "pre_packages",
+    "exclude_newer",
+    "prefer_binary",
+    "require_hashes",
+)
+
 plan_options = combined(_inputs, target_options, _places, _choices, cache_options)
 
 
@@ -131,69 +154,41 @@ def plan_of(settings: Settings, asked: dict[str, Any]) -> Plan:
         UsageError, RequirementError: an input can't be read or understood.
     """
     from bundler.operations.planning import Asked, plan
-    from bundler.requirements.options import Options
+
+    words = Asked(
+        inputs=_inputs_of(settings, asked),
+        options=_options_of(settings, asked),
+        settings_file=settings.project,
+        default_index_url=DEFAULT_INDEX_URL,
+        follow=not asked["no_deps"],
+        **{name: asked[name] for name in _AS_ASKED},
+    )
+    return plan(words, now=datetime.now(UTC))
+
+
+def _inputs_of(settings: Settings, asked: dict[str, Any]) -> Inputs:
     from bundler.requirements.reading import Inputs
 
-    inputs = Inputs(
+    own = () if settings.project is None or asked["requirements"] else (settings.project,)
+    return Inputs(
         positional=asked["requirements"],
-        requirement_files=tuple(map(str, asked["requirement_files"] or _project(settings, asked))),
+        requirement_files=tuple(map(str, asked["requirement_files"] or own)),
         constraint_files=tuple(map(str, asked["constraint_files"])),
         override_files=tuple(map(str, asked["override_files"])),
         extras=asked["extras"],
         groups=asked["groups"],
         all_extras=asked["all_extras"],
     )
-    options = Options(
-        index_url=asked["index_url"],
-        extra_index_urls=asked["extra_index_urls"],
+
+
+def _options_of(settings: Settings, asked: dict[str, Any]) -> Options:
+    from bundler.requirements.options import Options
+
+    index_url = asked["index_url"]
+    return Options(
+        index_url=None if index_url is None else place_url(index_url),
+        extra_index_urls=tuple(map(place_url, asked["extra_index_urls"])),
         indexes=settings.indexes(),
-        find_links=tuple(map(_absolute, asked["find_links"])),
-        no_index=asked["no_index"],
-        no_binary=asked["no_binary"],
-        only_binary=asked["only_binary"],
-        pre=asked["pre"],
-        prefer_binary=asked["prefer_binary"],
-        require_hashes=asked["require_hashes"],
+        find_links=tuple(map(place_url, asked["find_links"])),
+        **{name: asked[name] for name in _AS_STATED},
     )
-    words = Asked(
-        inputs=inputs,
-        options=options,
-        pythons=asked["pythons"],
-        platforms=asked["platforms"],
-        target_files=asked["target_files"],
-        default_index_url=DEFAULT_INDEX_URL,
-        resolution=asked["resolution"],
-        pre_packages=asked["pre_packages"],
-        exclude_newer=asked["exclude_newer"],
-        allow_undated=asked["allow_undated"],
-        excluded=asked["excluded"],
-        follow=not asked["no_deps"],
-        consistent=asked["consistent"],
-        cache_dir=asked["cache_dir"],
-        no_cache=asked["no_cache"],
-    )
-    return plan(words, now=datetime.now(UTC))
-
-
-def refuse_overwriting(output: Path, asked: dict[str, Any]) -> None:
-    """Refuse an output that is one of the inputs.
-
-    Raises:
-        UsageError: it is.
-    """
-    names = ("requirement_files", "constraint_files", "override_files", "target_files")
-    for path in (path for name in names for path in asked[name]):
-        if output.exists() and path.exists() and output.samefile(path):
-            raise UsageError(f"{output} is asked for as input and as output", hint="name another file with -o")
-
-
-def _project(settings: Settings, asked: dict[str, Any]) -> Sequence[Path]:
-    """The project's own file where nothing else is asked for."""
-    return () if settings.project is None or asked["requirements"] else (settings.project,)
-
-
-def _absolute(place: str) -> str:
-    """A find-links place as an absolute URL."""
-    import os
-
-    return place if "://" in place else Path(os.path.abspath(Path(place).expanduser())).as_uri()

@@ -13,7 +13,8 @@
     [tool.bundler.lock]      what holds for one command only
     output = "pylock.toml"
 
-The nearest pyproject.toml counts, from the working directory upwards. Its values become the defaults of the command
+`build`, `lock` and `cache` read it; what happens on the far machine doesn't depend on where it happens. The nearest
+pyproject.toml counts, from the working directory upwards. Its values become the defaults of the command
 line's options (variables and the command line win) and are checked as they would be there. Paths are relative to the
 file. `output` outside a command's own table is `build`'s: the other command that has one has a default.
 """
@@ -21,7 +22,7 @@ file. `output` outside a command's own table is `build`'s: the other command tha
 from __future__ import annotations
 
 import difflib
-import tomllib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,13 +35,14 @@ from bundler.errors import UsageError
 if TYPE_CHECKING:
     from bundler.requirements.options import NamedIndex
 
-__all__ = ["Settings", "read_settings"]
+__all__ = ["Settings", "place_url", "read_settings"]
 
 _INDEX = "index"
 _INDEX_KEYS = ("name", "url", "projects", "explicit")
 _BUILD_ONLY = "output"
-#: Options whose values are paths; of --find-links a URL stays as it is.
-_PATHS = ("requirement", "constraint", "override", "target", "output", "cache-dir", "find-links")
+#: Options whose values are paths, and those that are URLs or paths.
+_PATHS = ("requirement", "constraint", "override", "target", "output", "cache-dir")
+_PLACES = ("index-url", "extra-index-url", "find-links")
 _MAX_FILE = 16 << 20
 
 
@@ -62,7 +64,7 @@ class Settings:
 
         return tuple(
             NamedIndex(
-                url=table["url"],
+                url=place_url(table["url"], self.project and self.project.parent),
                 name=table.get("name"),
                 projects=tuple(canonicalize_name(project) for project in table.get("projects", ())),
                 explicit=table.get("explicit", False),
@@ -81,7 +83,7 @@ def read_settings(start: Path, commands: click.Group) -> Settings:
     if project is None:
         return Settings(defaults={})
     table = _table(project)
-    own = {name: table.pop(name) for name in commands.commands if isinstance(table.get(name), dict)}
+    own = {name: _subtable(table.pop(name), name, project) for name in commands.commands if name in table}
     index_tables = _index_tables(table.pop(_INDEX, []), project)
     _refuse_unknown(table, {key for key, _ in _options(commands)} | {_INDEX, *commands.commands}, project)
     defaults = {
@@ -91,19 +93,25 @@ def read_settings(start: Path, commands: click.Group) -> Settings:
 
 
 def _table(project: Path) -> dict[str, Any]:
+    from bundler.requirements.toml_documents import TomlDocument
+
     try:
         if project.stat().st_size > _MAX_FILE:
             raise UsageError(f"{project} is larger than {_MAX_FILE >> 20} MiB, which no such file is")
-        document = tomllib.loads(project.read_bytes().decode())
+        document = TomlDocument.parse(project.read_bytes(), str(project)).table
     except OSError as exc:
         raise UsageError(f"can't read {project}: {(exc.strerror or str(exc)).lower()}") from exc
-    except (ValueError, RecursionError) as exc:
-        raise UsageError(f"{project} isn't valid TOML: {exc}") from exc
     tools = document.get("tool", {})
     table = tools.get("bundler", {}) if isinstance(tools, dict) else {}
     if not isinstance(table, dict):
         raise UsageError(f"{project}: [tool.bundler] isn't a table")
     return dict(table)
+
+
+def _subtable(value: Any, name: str, project: Path) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise UsageError(f"{project}: {name} under [tool.bundler] isn't a table", hint=f"write [tool.bundler.{name}]")
+    return value
 
 
 def _options(command: click.Command) -> Iterator[tuple[str, click.Option]]:
@@ -148,13 +156,27 @@ def _value(option: click.Option, value: Any, project: Path) -> Any:
         wanted, fits = "a list of strings", isinstance(value, list) and all(isinstance(item, str) for item in value)
     if not fits:
         raise UsageError(f"{project}: {_key(option)} under [tool.bundler] isn't {wanted}")
-    if _key(option) not in _PATHS:
-        return value
-    return [_path(item, project) for item in value] if option.multiple else _path(value, project)
+    if any("\0" in text for text in ([value] if isinstance(value, str) else value if option.multiple else ())):
+        raise UsageError(f"{project}: {_key(option)} under [tool.bundler] holds a NUL")
+    if _key(option) in _PATHS:
+        return [_path(item, project) for item in value] if option.multiple else _path(value, project)
+    if _key(option) in _PLACES:
+        here = project.parent
+        return [place_url(item, here) for item in value] if option.multiple else place_url(value, here)
+    return value
 
 
 def _path(text: str, project: Path) -> str:
-    return text if "://" in text or text == "-" else str(project.parent / text)
+    return text if text == "-" else str(project.parent / text)
+
+
+def place_url(text: str, here: Path | None = None) -> str:
+    """An index or find-links place as a URL: a path, relative to `here` or the working directory, as a file: one.
+
+    What is neither a URL nor there stays as it is, for whoever refuses it.
+    """
+    path = (here or Path()) / Path(text).expanduser()
+    return text if "://" in text or not path.exists() else Path(os.path.abspath(path)).as_uri()
 
 
 def _index_tables(tables: Any, project: Path) -> tuple[Mapping[str, Any], ...]:
@@ -166,7 +188,12 @@ def _index_tables(tables: Any, project: Path) -> tuple[Mapping[str, Any], ...]:
         _refuse_unknown(table, set(_INDEX_KEYS), project, _INDEX)
         projects = table.get("projects", [])
         listed = isinstance(projects, list) and all(isinstance(item, str) for item in projects)
-        if not (listed and isinstance(table.get("url"), str) and isinstance(table.get("explicit", False), bool)):
+        if not (
+            listed
+            and isinstance(table.get("url"), str)
+            and isinstance(table.get("explicit", False), bool)
+            and isinstance(table.get("name", ""), str)
+        ):
             hint = 'write name = "…", url = "https://…", projects = ["…"] and explicit = true or false'
             raise UsageError(f"{project}: a [[tool.bundler.index]] isn't as it should be", hint=hint)
     return tuple(tables)
@@ -177,6 +204,6 @@ def _refuse_unknown(table: Mapping[str, Any], known: set[str], project: Path, pa
     if unknown is None:
         return
     place = "[tool.bundler]" if part is None else f"[tool.bundler.{part}]"
-    near = difflib.get_close_matches(unknown, sorted(known), n=1, cutoff=0)
+    near = difflib.get_close_matches(unknown, sorted(known), n=1)
     hint = f"did you mean {near[0]}?" if near else None
     raise UsageError(f"{project}: {unknown[:80]!r} under {place} isn't an option", hint=hint)

@@ -36,7 +36,7 @@ from bundler.index.local import path_of
 from bundler.index.locations import IndexLocation, is_local, redact
 from bundler.index.pages import Pages
 from bundler.index.places import Places
-from bundler.index.prefetch import Choose, Prefetcher
+from bundler.index.prefetch import Guide, Prefetcher
 from bundler.index.ranges import NoRanges, open_ranged
 from bundler.index.transport import Transport
 from bundler.sdist_metadata import static_sdist_metadata
@@ -61,7 +61,7 @@ class IndexClient:
         *,
         transport: Transport,
         store: Store,
-        choose: Choose | None = None,
+        guide: Guide | None = None,
         given: Mapping[str, tuple[ProjectFile, ...]] = MappingProxyType({}),
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -71,9 +71,11 @@ class IndexClient:
         self._flats: _Once[str, FlatPlace] = _Once()
         self._metadata: _Once[tuple[str, str, Digest | None], CoreMetadata] = _Once()
         self._used: dict[str, Digest] = {}
+        #: What each page that was asked for depended on, by its URL; None where nothing stored vouches for it.
+        self.answers: dict[str, str | None] = {}
         #: Sizes in bytes by file name, learnt in passing, of files whose index states none.
         self.sizes: dict[str, int] = {}
-        self._prefetcher = None if choose is None else Prefetcher(self.page, self.metadata, choose)
+        self._prefetcher = None if guide is None else Prefetcher(self.page, self.metadata, guide)
 
     def __enter__(self) -> IndexClient:
         return self
@@ -98,6 +100,11 @@ class IndexClient:
         """See `Source.anticipate`."""
         if self._prefetcher is not None:
             self._prefetcher.anticipate(requirements, target)
+
+    def anticipate_files(self, files: Iterable[ProjectFile]) -> None:
+        """See `Source.anticipate_files`."""
+        if self._prefetcher is not None:
+            self._prefetcher.anticipate_files(files)
 
     def metadata_digest_used(self, file: ProjectFile) -> Digest | None:
         """The SHA-256 of the METADATA that `metadata` gave for a wheel in this run, or None if it wasn't asked for."""
@@ -138,7 +145,11 @@ class IndexClient:
     def _page_at(self, location: IndexLocation, name: str) -> ProjectPage:
         if is_local(location.url):
             self._existing(location)
-        page = self._pages.page(location.page(name), name)
+        url = location.page(name)
+        self.answers[url] = None
+        current = self._pages.current(url, name)
+        page = current.page()
+        self.answers[url] = current.source
         if page.status == "quarantined":
             details = () if page.status_reason is None else (f"reason given: {page.status_reason}",)
             raise Refused(f"the project {name!r} is quarantined by {redact(location.url)}", details=details)

@@ -88,7 +88,7 @@ def merged(name: str, owner: ProjectPage | None, places: Iterable[FlatPlace]) ->
         return _the_same(found)
 
     if owner is not None:
-        return replace(owner, filenames=filenames, read=read)
+        return replace(owner, filenames=filenames, read=read, versions=None)
     return ProjectPage(name=name, url=f"{having[0].url}#{name}", filenames=filenames, read=read)
 
 

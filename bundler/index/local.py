@@ -21,16 +21,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote_to_bytes, urlsplit
-from urllib.request import url2pathname
 
 from bundler.errors import EnvironmentProblem, NotFound, Refused
 from bundler.index.locations import redact
+from bundler.simple import html, json
 
 __all__ = ["LocalAnswer", "open_regular", "opened", "path_of"]
 
 PIECE = 256 << 10
 _PAGES = ("index.json", "index.html")
-_TYPES = {".json": "application/vnd.pypi.simple.v1+json", ".html": "text/html", ".htm": "text/html"}
+_TYPES = {".json": json.CONTENT_TYPE, ".html": html.CONTENT_TYPE, ".htm": html.CONTENT_TYPE}
 # Not to wait for the other end of a pipe.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -78,7 +78,11 @@ def path_of(url: str) -> Path:
         raise Refused(f"{redact(url)} isn't the URL of a file here", hint="write file:/// and an absolute path")
     if b"\0" in (decoded := unquote_to_bytes(parts.path)):
         raise Refused(f"{url[:200]!r} holds a NUL, which no path does")
-    return Path(url2pathname(parts.path) if os.name == "nt" else os.fsdecode(decoded))
+    if os.name != "nt":
+        return Path(os.fsdecode(decoded))
+    from urllib.request import url2pathname  # with it come http.client, email and ssl
+
+    return Path(url2pathname(parts.path))
 
 
 def open_regular(path: Path) -> tuple[BinaryIO, os.stat_result]:

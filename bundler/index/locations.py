@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
 from bundler.errors import Refused, UsageError
+from bundler.requirements.quoting import quote
 
 __all__ = ["Credentials", "IndexLocation", "authorization", "closest", "follow", "is_local", "redact"]
 
@@ -85,9 +86,10 @@ class IndexLocation:
         except ValueError:  # not told, not chained: its text may hold the password
             usable = False
         if not usable or ("@" in parts.path and parts.scheme in _PORTS):
-            shown = f"***@{text.rpartition('@')[2]}" if "@" in text else text  # a "/" in a password hides it elsewhere
+            # Stricter than `quote`: a password may hold a "/", or stand in what has no "//".
+            shown = f"//***@{text.rpartition('@')[2]}" if "@" in text else text
             hint = "write it as https://host/path/ or file:///directory/, with special characters percent-encoded"
-            raise UsageError(f"not the URL of {what}: {shown[:200]!r}", hint=hint) from None
+            raise UsageError(f"not the URL of {what}: {quote(shown, 200)}", hint=hint) from None
         return cls(url=_without_userinfo(parts), credentials=credentials)
 
     def page(self, name: str) -> str:

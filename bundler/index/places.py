@@ -8,17 +8,13 @@ nowhere else, find-links places included; an explicit index is asked for no othe
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from bundler.index.locations import IndexLocation
 from bundler.requirements.options import Options
 
 __all__ = ["PlacedIndex", "Places"]
-
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # one letter is a drive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +22,6 @@ class PlacedIndex:
     """An index in the list; `projects` are normalized names."""
 
     location: IndexLocation
-    name: str | None = None
     projects: frozenset[str] = frozenset()
     explicit: bool = False
 
@@ -46,7 +41,7 @@ class Places:
             UsageError: an address that can't be one; its password isn't told.
         """
         indexes = () if options.no_index else tuple(_indexes(options, default_url))
-        return cls(indexes=indexes, find_links=tuple(_links(place) for place in options.find_links))
+        return cls(indexes=indexes, find_links=tuple(map(IndexLocation.parse_links, options.find_links)))
 
     @property
     def locations(self) -> tuple[IndexLocation, ...]:
@@ -70,7 +65,6 @@ def _indexes(options: Options, default_url: str) -> Iterator[PlacedIndex]:
     for named in options.indexes:
         yield PlacedIndex(
             location=IndexLocation.parse(named.url),
-            name=named.name,
             projects=frozenset(named.projects),
             explicit=named.explicit,
         )
@@ -80,7 +74,3 @@ def _indexes(options: Options, default_url: str) -> Iterator[PlacedIndex]:
         yield PlacedIndex(location=IndexLocation.parse(url))
     if options.index_url is None:
         yield PlacedIndex(location=IndexLocation.parse(default_url))
-
-
-def _links(place: str) -> IndexLocation:
-    return IndexLocation.parse_links(place if _URL.match(place) else Path(place).as_uri())

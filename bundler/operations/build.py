@@ -6,19 +6,18 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.version import Version
-
 from bundler.bundle.ahead import THREADS
 from bundler.bundle.writer import write_bundle
 from bundler.digests import Digest
 from bundler.errors import UsageError
+from bundler.operations.caching import opened_cache
 from bundler.operations.documents import describe_bundle
 from bundler.operations.gathering import opened_gathering
 from bundler.operations.outputs import check_output
 from bundler.operations.planning import Plan
 from bundler.operations.progress import Progress
+from bundler.operations.summaries import Chosen, summarize
 from bundler.publication import publish_file
-from bundler.resolution.resolver import Selection
 
 __all__ = ["BuildRequest", "BuildSummary", "build_bundle"]
 
@@ -32,16 +31,6 @@ class BuildRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewerVersion:
-    """A version newer than the one taken that was passed over, with the targets it was passed over for."""
-
-    name: str
-    version: str
-    reason: str
-    targets: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildSummary:
     """What was built. Sizes are bytes."""
 
@@ -52,9 +41,7 @@ class BuildSummary:
     files: int
     #: File names of the artifacts that must be built where they are installed.
     sdists: tuple[str, ...]
-    pins_by_target: tuple[tuple[str, int], ...]
-    passed_over: tuple[NewerVersion, ...]
-    warnings: tuple[str, ...]
+    chosen: Chosen
 
 
 def build_bundle(request: BuildRequest, progress: Progress) -> BuildSummary:
@@ -65,9 +52,13 @@ def build_bundle(request: BuildRequest, progress: Progress) -> BuildSummary:
     """
     if str(request.output) == "-":
         raise UsageError("a bundle can't be written to standard output", hint="name a file, such as app.tar.zst")
-    check_output(request.output, example="app.tar.zst")
+    check_output(request.output, request.plan.files, example="app.tar.zst")
     output = Path(os.path.realpath(request.output))  # a link is followed, as a shell's ">" does
-    with opened_gathering(request.plan, progress) as gathering:
+    asked = request.plan.asked
+    with (
+        opened_cache(asked.cache_dir, no_cache=asked.no_cache, progress=progress) as store,
+        opened_gathering(request.plan, store, progress) as gathering,
+    ):
         selection = gathering.selection()
         manifest, documents = describe_bundle(gathering.plan.wanted, selection, gathering.sizes)
         artifact_bytes = sum(artifact.size for artifact in manifest.artifacts)
@@ -89,18 +80,5 @@ def build_bundle(request: BuildRequest, progress: Progress) -> BuildSummary:
         artifact_bytes=artifact_bytes,
         files=len(manifest.artifacts),
         sdists=tuple(a.filename for a in manifest.artifacts if not a.filename.endswith(".whl")),
-        pins_by_target=tuple((r.target.name, len(r.pins)) for r in selection.resolutions),
-        passed_over=_passed_over(selection),
-        warnings=tuple(sorted({warning for r in selection.resolutions for warning in r.warnings})),
-    )
-
-
-def _passed_over(selection: Selection) -> tuple[NewerVersion, ...]:
-    targets: dict[tuple[str, Version, str], list[str]] = {}
-    for resolution in selection.resolutions:
-        for passed in resolution.passed_over:
-            targets.setdefault((passed.name, passed.version, passed.reason), []).append(resolution.target.name)
-    return tuple(
-        NewerVersion(name=name, version=str(version), reason=reason, targets=tuple(targets[name, version, reason]))
-        for name, version, reason in sorted(targets, key=lambda key: (key[0], key[1], key[2]))
+        chosen=summarize(selection.resolutions),
     )

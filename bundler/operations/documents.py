@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from urllib.parse import urlsplit, urlunsplit
+from pathlib import PurePath
 
 from bundler import __version__
 from bundler.bundle.manifest import Artifact, Document, Manifest, Pin
 from bundler.bundle.writer import EXPANDER_NAME, expander_program
 from bundler.digests import Digest
-from bundler.distributions import Wheel
-from bundler.requirements.locks.pinned import LockedPackage, document_names, write_requirements
+from bundler.operations.pinned import PRODUCER, locked, public
+from bundler.requirements.locks.pinned import document_names, write_requirements
 from bundler.requirements.locks.pylock import write_pylock
 from bundler.requirements.model import RequirementSet
 from bundler.resolution.resolver import Resolution, Selection
 
-__all__ = ["PRODUCER", "describe_bundle", "locked"]
-
-PRODUCER = "bundler"
+__all__ = ["describe_bundle"]
 
 
 def describe_bundle(
@@ -29,7 +27,10 @@ def describe_bundle(
     manifest = Manifest(
         producer_name=PRODUCER,
         producer_version=__version__,
-        requirements=tuple(str(declared.requirement) for declared in wanted.requirements),
+        requirements=(
+            *(str(declared.requirement) for declared in wanted.requirements),
+            *(f"-r {PurePath(lock.source).name}" for lock in wanted.locks),
+        ),
         targets=tuple(resolution.target for resolution in selection.resolutions),
         pins=tuple(pin for resolution in selection.resolutions for pin in _pins(resolution)),
         documents=tuple(
@@ -40,7 +41,7 @@ def describe_bundle(
                 filename=selected.file.filename,
                 size=sizes[selected.file.filename],
                 digest=selected.digest,
-                origin=_public(selected.file.url),
+                origin=public(selected.file.url),
                 requires_python=selected.file.requires_python,
                 yanked=selected.file.yanked,
                 targets=selected.targets,
@@ -66,26 +67,6 @@ def _header(resolution: Resolution) -> str:
     return f"Pinned by {PRODUCER} {__version__} for {resolution.target.name}."
 
 
-def locked(resolution: Resolution) -> list[LockedPackage]:
-    """A resolution as a lock has it, its files named by URLs without credentials."""
-    return [
-        LockedPackage(
-            name=pin.name,
-            version=pin.version,
-            filename=pin.file.filename,
-            digest=digest,
-            size=pin.file.size,
-            requires_python=pin.file.requires_python,
-            is_wheel=isinstance(pin.distribution, Wheel),
-            upload_time=pin.file.upload_time,
-            requires=pin.requires,
-            url=pin.file.url if pin.file.url.startswith("file:") else _public(pin.file.url),
-        )
-        for pin in resolution.pins
-        if (digest := pin.file.digest) is not None
-    ]
-
-
 def _pins(resolution: Resolution) -> list[Pin]:
     return [
         Pin(
@@ -98,16 +79,3 @@ def _pins(resolution: Resolution) -> list[Pin]:
         )
         for pin in resolution.pins
     ]
-
-
-def _public(url: str) -> str:
-    """Where a file came from, fit for a bundle: nothing secret, and nothing of this machine.
-
-    A repository's URL is told as it is, with its commit and subdirectory; a query may hold a token.
-    """
-    if url.startswith("git+"):
-        return url
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        return f"file:{parts.path.rstrip('/').rpartition('/')[2]}"
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -10,7 +10,7 @@ disagrees, its structure is a trick) is refused by name, and the resolution is m
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,13 +23,12 @@ from bundler.archives.wheels import check_wheel
 from bundler.cache.store import Store
 from bundler.digests import Digest
 from bundler.distributions import CoreMetadata, Wheel, parse_filename
-from bundler.errors import UnusableFile
+from bundler.errors import IntegrityError, UnusableFile
 from bundler.index.client import IndexClient
 from bundler.index.downloads import download_all
 from bundler.index.places import Places
 from bundler.index.transport import Transport
-from bundler.operations.caching import opened_cache
-from bundler.operations.given import all_references, given_files, with_settled
+from bundler.operations.given import all_references, given_files, locked_projects, with_settled
 from bundler.operations.other_indexes import telling_of_other_indexes
 from bundler.operations.planning import Plan
 from bundler.operations.progress import Progress
@@ -48,25 +47,25 @@ _CHECKERS = 2  # wheels are checked mostly by Python code, which more threads do
 
 
 @contextmanager
-def opened_gathering(plan: Plan, progress: Progress) -> Iterator[Gathering]:
-    """Open cache and indexes for a block, and settle the direct references.
+def opened_gathering(plan: Plan, store: Store, progress: Progress) -> Iterator[Gathering]:
+    """Open the indexes for a block, and settle the direct references.
 
     Raises:
         UsageError: an index's or find-links place's address can't be used.
         BundlerError: a reference can't be settled.
     """
-    places = Places.of(plan.options, default_url=plan.default_index_url)
-    references = all_references(plan.wanted, plan.targets)
+    places = Places.of(plan.options, default_url=plan.asked.default_index_url)
+    projects = locked_projects(plan.wanted.locks, plan.targets)
+    references = all_references(plan.wanted, projects)
     with (
         telling_of_other_indexes([location.url for location in places.locations]),
-        opened_cache(plan.cache_dir, no_cache=plan.no_cache, progress=progress) as store,
         Transport(locations=(*places.locations, *reference_locations(references))) as transport,
     ):
         settled = settle_references(references, transport=transport, store=store, progress=progress)
-        given = given_files(plan.wanted.locks, settled)
+        given = given_files(projects, settled)
         choices = replace(plan.choices, referenced=frozenset(each.name for each in settled))
         catalogue = Catalogue(choices)
-        with IndexClient(places, transport=transport, store=store, choose=catalogue.likely_file, given=given) as client:
+        with IndexClient(places, transport=transport, store=store, guide=catalogue, given=given) as client:
             wanted = with_settled(plan.wanted, settled)
             yield Gathering(
                 replace(plan, wanted=wanted),
@@ -126,9 +125,13 @@ class Gathering:
             self._source,
             budget=Budget(clock=time.monotonic),
             catalogue=self._catalogue,
-            consistent=self.plan.consistent,
+            consistent=self.plan.asked.consistent,
             report=lambda found: self._progress.detail(f"{found.target.name}: {len(found.pins)} packages"),
         )
+
+    def answers(self) -> Mapping[str, str | None]:
+        """What the resolutions rest on: see `IndexClient.answers`."""
+        return self._client.answers
 
     def _fetch(self, files: Sequence[ProjectFile]) -> dict[str, str]:
         """Download what isn't checked yet, and say which files aren't what they claim to be."""
@@ -169,11 +172,29 @@ class Gathering:
         digest = file.digest
         if digest is None:
             raise UnusableFile(f"{file.filename}: the index states no sha256")
+        self._hold_to(file, digest)
         used = self._client.metadata_digest_used(file)
         if isinstance(distribution, Wheel) and self._checked(distribution, digest) != used:
             self._client.distrust(file)
             raise UnusableFile(f"{file.filename}: its METADATA isn't what the index gave for it")
         return self._store.blobs.size(digest)
+
+    def _hold_to(self, file: ProjectFile, digest: Digest) -> None:
+        """Hold a file against whatever else is stated of it, by its page, a lock, or a person whose hash matched these.
+
+        Raises:
+            IntegrityError: it has another size or hash.
+        """
+        size = self._store.blobs.size(digest)
+        if file.size not in (None, size):
+            raise IntegrityError(f"{file.filename} has the wrong size", expected=f"{file.size}", actual=f"{size} bytes")
+        for stated in file.hashes:
+            if stated.algorithm != digest.algorithm:
+                with self._store.blobs.open(digest) as stream:
+                    actual = Digest.of(stream, stated.algorithm)
+                if actual != stated:
+                    message = f"{file.filename} has the wrong hash"
+                    raise IntegrityError(message, expected=str(stated), actual=str(actual))
 
     def _checked(self, wheel: Wheel, digest: Digest) -> Digest:
         """The SHA-256 of the METADATA in a wheel that is sound; what was checked before isn't checked again."""
@@ -204,3 +225,6 @@ class _Sieve:
 
     def anticipate(self, requirements: Iterable[Requirement], target: Target) -> None:
         self._source.anticipate(requirements, target)
+
+    def anticipate_files(self, files: Iterable[ProjectFile]) -> None:
+        self._source.anticipate_files(files)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bundler.distributions import check_filename
@@ -13,19 +13,24 @@ from bundler.requirements.model import DeclaredReference, DeclaredRequirement, R
 from bundler.simple.model import ProjectFile
 from bundler.targets.model import Target
 
-__all__ = ["all_references", "given_files", "with_settled"]
+__all__ = ["all_references", "given_files", "locked_projects", "with_settled"]
 
 
-def all_references(wanted: RequirementSet, targets: Sequence[Target]) -> tuple[DeclaredReference, ...]:
-    """The direct references of the requirement set, and then those that its locks choose for some target.
+def locked_projects(locks: Sequence[Lock], targets: Sequence[Target]) -> tuple[LockedProject, ...]:
+    """The projects that the locks choose for some target, each once.
 
     Raises:
         RequirementError: a lock doesn't cover a target.
     """
-    chosen = (project for lock in wanted.locks for target in targets for project in lock.choose(target.satisfies_lock))
+    chosen = (project for lock in locks for target in targets for project in lock.choose(target.satisfies_lock))
+    return tuple({id(project): project for project in chosen}.values())
+
+
+def all_references(wanted: RequirementSet, projects: Iterable[LockedProject]) -> tuple[DeclaredReference, ...]:
+    """The direct references of the requirement set, and then those of locked projects."""
     locked = (
         DeclaredReference(url=project.reference, origin=project.origin, name=project.name, hashes=project.hashes)
-        for project in {id(project): project for project in chosen}.values()
+        for project in projects
         if project.reference is not None
     )
     return (*wanted.references, *locked)
@@ -38,7 +43,7 @@ def with_settled(wanted: RequirementSet, settled: Sequence[SettledReference]) ->
         DeclaredRequirement(
             requirement=each.requirement,
             origin=each.declared.origin,
-            hashes=() if each.file.digest is None else (each.file.digest,),
+            hashes=each.declared.hashes,  # what a person stated and nothing else: --require-hashes asks for that
         )
         for each in settled
         if id(each.declared) in own
@@ -46,17 +51,18 @@ def with_settled(wanted: RequirementSet, settled: Sequence[SettledReference]) ->
     return replace(wanted, requirements=(*wanted.requirements, *pinned), references=())
 
 
-def given_files(locks: Sequence[Lock], settled: Sequence[SettledReference]) -> Mapping[str, tuple[ProjectFile, ...]]:
+def given_files(
+    projects: Iterable[LockedProject], settled: Sequence[SettledReference]
+) -> Mapping[str, tuple[ProjectFile, ...]]:
     """The files by normalized project; a project of which a lock states no URLs is left to the indexes.
 
     Raises:
         RequirementError: a lock names a file in an unsafe way.
     """
     given: dict[str, dict[str, ProjectFile]] = {}
-    for lock in locks:
-        for project in lock.projects:
-            if project.files and all(file.url is not None for file in project.files):
-                given.setdefault(project.name, {}).update(_files(project))
+    for project in projects:
+        if project.files and all(file.url is not None for file in project.files):
+            given.setdefault(project.name, {}).update(_files(project))
     for each in settled:
         given.setdefault(each.name, {})[each.file.filename] = each.file
     return {name: tuple(files.values()) for name, files in given.items()}

@@ -1,30 +1,34 @@
 """Lock: requirements × targets → resolutions → one pylock.toml over all targets, or one per target (PEP 751).
 
 Nothing is downloaded but what resolving needs. The pins of a lock that is there already are preferred where they fit,
-unless it is to be upgraded.
+unless it is to be upgraded. A lock whose every index answer is still fresh is taken from the cache (`recalling`).
 """
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
-from bundler.operations.documents import PRODUCER, locked
-from bundler.operations.gathering import opened_gathering
+from bundler.cache.store import Store
+from bundler.errors import UsageError
+from bundler.operations.caching import opened_cache
 from bundler.operations.inputs import pinned_versions
 from bundler.operations.outputs import check_output
 from bundler.operations.planning import Plan
 from bundler.operations.progress import Progress
+from bundler.operations.recalling import Locks, question_of, recall, remember
+from bundler.operations.summaries import Chosen
 from bundler.publication import publish_file
-from bundler.requirements.locks.pinned import LockedPackage, document_names
-from bundler.requirements.locks.pylock import write_pylock
-from bundler.resolution.resolver import Resolution
+from bundler.requirements.locks.pinned import document_names
+
+if TYPE_CHECKING:
+    from bundler.resolution.resolver import Resolution
 
 __all__ = ["LockRequest", "LockSummary", "lock_requirements"]
 
@@ -44,13 +48,12 @@ class LockRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockSummary:
-    """What was locked: the files that were written, and the number of pins by target."""
+    """What was locked: the files that were written, and what was chosen."""
 
     written: tuple[Path, ...]
     #: The lock itself, where it goes to standard output.
     text: str | None
-    pins_by_target: tuple[tuple[str, int], ...]
-    warnings: tuple[str, ...]
+    chosen: Chosen
 
 
 def lock_requirements(request: LockRequest, progress: Progress) -> LockSummary:
@@ -60,57 +63,74 @@ def lock_requirements(request: LockRequest, progress: Progress) -> LockSummary:
         BundlerError: any of its branches; nothing is left behind.
     """
     to_screen = str(request.output) == "-"
+    paths = _paths(request)
     if not to_screen:
-        check_output(request.output, example="pylock.toml")
-    with opened_gathering(_preferring(request), progress) as gathering:
-        resolutions = gathering.resolutions()
-    documents = _documents(request, resolutions)
-    if not to_screen:
-        for path, data in documents.items():
-            with publish_file(path) as stream:
-                stream.write(data)
-    return LockSummary(
-        written=() if to_screen else tuple(documents),
-        text="".join(data.decode() for data in documents.values()) if to_screen else None,
-        pins_by_target=tuple((resolution.target.name, len(resolution.pins)) for resolution in resolutions),
-        warnings=tuple(sorted({warning for resolution in resolutions for warning in resolution.warnings})),
-    )
+        for path in paths:
+            check_output(path, request.plan.files, example="pylock.toml")
+    plan = request.plan if request.upgrade or to_screen else _preferring(request, paths)
+    asked = plan.asked
+    with opened_cache(asked.cache_dir, no_cache=asked.no_cache, progress=progress) as store:
+        locks = _locks(plan, request, store, progress)
+    if to_screen:
+        return LockSummary(written=(), text=locks.texts[0], chosen=locks.chosen)
+    for path, text in zip(paths, locks.texts, strict=True):
+        with publish_file(path) as stream:
+            stream.write(text.encode())
+    return LockSummary(written=paths, text=None, chosen=locks.chosen)
 
 
-def _documents(request: LockRequest, resolutions: Sequence[Resolution]) -> dict[Path, bytes]:
-    here = Path.cwd() if str(request.output) == "-" else request.output.parent
-    targets = [
-        (dict(resolution.target.environment), [_portable(package, here) for package in locked(resolution)])
-        for resolution in resolutions
-    ]
+def _paths(request: LockRequest) -> tuple[Path, ...]:
     if not request.per_target:
-        return {request.output: write_pylock(targets, created_by=PRODUCER)}
-    names = document_names([resolution.target.name for resolution in resolutions])
-    return {
-        request.output.parent / name: write_pylock([target], created_by=PRODUCER)
-        for (_, name), target in zip(names, targets, strict=True)
-    }
+        return (request.output,)
+    names = document_names([target.name for target in request.plan.targets])
+    return tuple(request.output.parent / name for _, name in names)
 
 
-def _portable(package: LockedPackage, here: Path) -> LockedPackage:
-    """A local file or directory as a path relative to the lock's own directory (PEP 751)."""
-    if package.url is None or not package.url.startswith("file:"):
-        return package
-    url, _, fragment = package.url.partition("#")
-    place = Path(url2pathname(urlsplit(url).path)) / fragment.removeprefix("subdirectory=")
-    path = Path(os.path.relpath(place, here)).as_posix()
-    return replace(package, url=None, path=f"{path}/" if place.is_dir() else path)
+def _locks(plan: Plan, request: LockRequest, store: Store, progress: Progress) -> Locks:
+    """The locks' texts, from the cache if nothing can have changed."""
+    question = question_of(plan, per_target=request.per_target)
+    known = None if question is None else recall(store, question)
+    if known is not None:
+        return known
+    # Here, since what is recalled needs neither resolver nor network, and importing them takes longer than that.
+    from bundler.operations.gathering import opened_gathering
+    from bundler.operations.pinned import lock_texts
+    from bundler.operations.summaries import summarize
+
+    with opened_gathering(plan, store, progress) as gathering:
+        resolutions = gathering.resolutions()
+    here = Path(os.path.abspath(request.output.parent))
+    found = Locks(texts=lock_texts(resolutions, here, per_target=request.per_target), chosen=summarize(resolutions))
+    again = replace(plan, choices=replace(plan.choices, preferred=_pinned(resolutions)))  # keeping them changes nothing
+    for each in (question, question_of(again, per_target=request.per_target)):
+        if each is not None:
+            remember(store, each, gathering.answers(), found)
+    return found
 
 
-def _preferring(request: LockRequest) -> Plan:
-    """The plan, with the pins of the locks that would be written over as preferences."""
-    if request.upgrade:
-        return request.plan
-    names = [name for _, name in document_names([target.name for target in request.plan.targets])]
-    paths = [request.output.parent / name for name in names] if request.per_target else [request.output]
-    preferred: dict[str, tuple[Version, ...]] = {}
-    for path in paths:
-        for name, version in pinned_versions(path):
-            if name not in request.upgraded and version not in preferred.get(name, ()):
-                preferred[name] = (*preferred.get(name, ()), version)
+def _pinned(resolutions: Sequence[Resolution]) -> Mapping[str, tuple[Version, ...]]:
+    """What was chosen, as `_preferring` will read it back from the locks."""
+    return _by_name(sorted({(pin.name, pin.version) for resolution in resolutions for pin in resolution.pins}))
+
+
+def _by_name(pins: Iterable[tuple[str, Version]]) -> Mapping[str, tuple[Version, ...]]:
+    found: dict[str, tuple[Version, ...]] = {}
+    for name, version in pins:
+        found[name] = (*found.get(name, ()), version)
+    return found
+
+
+def _preferring(request: LockRequest, paths: Sequence[Path]) -> Plan:
+    """The plan, with the pins of the locks that would be written over as preferences.
+
+    Raises:
+        UsageError: one isn't a lock, or none pins a project that is to be upgraded.
+    """
+    pinned = [pin for path in paths for pin in pinned_versions(path)]
+    names = {name for name, _ in pinned}
+    for name in sorted(request.upgraded - names if pinned else ()):
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]}?" if near else "leave --upgrade-package out"
+        raise UsageError(f"the lock has no project named {name!r} to upgrade", hint=hint)
+    preferred = _by_name(sorted({pin for pin in pinned if pin[0] not in request.upgraded}))
     return replace(request.plan, choices=replace(request.plan.choices, preferred=preferred))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from bundler.errors import EnvironmentProblem, UsageError
@@ -10,17 +11,19 @@ from bundler.errors import EnvironmentProblem, UsageError
 __all__ = ["check_output"]
 
 
-def check_output(output: Path, *, example: str) -> None:
-    """Refuse an output that can't be a regular file; `example` is a name that could.
+def check_output(output: Path, inputs: Iterable[Path], *, example: str) -> None:
+    """Refuse an output that can't be a regular file, or is an input; `example` is a name that could be.
 
     Raises:
-        UsageError: a directory or a device.
+        UsageError: a directory, a device, or an input.
         EnvironmentProblem: its directory isn't there, or isn't writable.
     """
     if output.is_dir():
         raise UsageError(f"{output} is a directory", hint=f"name the file, such as {example}")
     if output.exists() and not output.is_file():
         raise UsageError(f"{output} is a device or a pipe", hint=f"name a regular file, such as {example}")
+    if output.exists() and any(path.exists() and output.samefile(path) for path in inputs):
+        raise UsageError(f"{output} is asked for as input and as output", hint="name another file with -o")
     if not output.parent.is_dir():
         hint = f"create {output.parent} first"
         raise EnvironmentProblem(f"can't write {output}: its directory doesn't exist", hint=hint)

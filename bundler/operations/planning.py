@@ -6,12 +6,13 @@ one can hold, the command line does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
+from bundler.errors import UsageError
 from bundler.operations.inputs import read_targets, read_wanted
 from bundler.requirements.choices import Choices, Formats, NameRule, Strategy
 from bundler.requirements.model import RequirementSet
@@ -29,34 +30,35 @@ class Asked:
 
     inputs: Inputs
     options: Options
-    pythons: tuple[str, ...] = ()
-    platforms: tuple[str, ...] = ()
-    target_files: tuple[Path, ...] = ()
-    #: Asked where no input names an index.
+    #: The project's pyproject.toml that settings were read from.
+    settings_file: Path | None
+    pythons: tuple[str, ...]
+    platforms: tuple[str, ...]
+    target_files: tuple[Path, ...]
+    #: The index that is asked last, where no input names an `index_url`.
     default_index_url: str
-    resolution: str = Strategy.HIGHEST
-    pre_packages: tuple[str, ...] = ()
-    exclude_newer: str | None = None
-    allow_undated: bool = False
-    excluded: tuple[str, ...] = ()
-    follow: bool = True
-    consistent: bool = False
-    cache_dir: Path | None = None
-    no_cache: bool = False
+    resolution: str
+    allow_undated: bool
+    excluded: tuple[str, ...]
+    #: Whether dependencies are followed.
+    follow: bool
+    consistent: bool
+    cache_dir: Path | None
+    no_cache: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to gather. `options` are those of all inputs together."""
+    """What to gather, and the words it was asked in."""
 
+    asked: Asked
     wanted: RequirementSet
     targets: tuple[Target, ...]
+    #: Those of all inputs together.
     options: Options
-    default_index_url: str
     choices: Choices
-    consistent: bool = False
-    cache_dir: Path | None = None
-    no_cache: bool = False
+    #: Every file that was read for it, which no output may replace.
+    files: tuple[Path, ...]
 
 
 def plan(asked: Asked, *, now: datetime) -> Plan:
@@ -65,27 +67,54 @@ def plan(asked: Asked, *, now: datetime) -> Plan:
     Raises:
         UsageError, RequirementError: an input can't be read or understood.
     """
-    wanted = read_wanted(asked.inputs)
-    options = wanted.options.joined(asked.options)
+    wanted, files = read_wanted(asked.inputs)
+    options = _joined(wanted.options, asked.options)
     return Plan(
+        asked=asked,
         wanted=wanted,
         targets=read_targets(asked.pythons, asked.platforms, asked.target_files),
         options=options,
-        default_index_url=asked.default_index_url,
         choices=_choices(asked, options, now),
-        consistent=asked.consistent,
-        cache_dir=asked.cache_dir,
-        no_cache=asked.no_cache,
+        files=(*files, *asked.target_files, *([asked.settings_file] if asked.settings_file else ())),
     )
+
+
+def _joined(stated: Options, asked: Options) -> Options:
+    """What the files and the command line say; indexes of the files come after those of the command line.
+
+    A project's pin of the command line stands; a file that says another one is refused by `Places`.
+    """
+    general = tuple(index.url for index in stated.indexes if not index.explicit)
+    pinning = tuple(replace(index, explicit=True) for index in stated.indexes)
+    return replace(
+        stated.joined(asked),
+        indexes=(*asked.indexes, *pinning),
+        extra_index_urls=(*asked.extra_index_urls, *general, *stated.extra_index_urls),
+        no_binary=(*_without(stated.no_binary, asked.only_binary), *asked.no_binary),
+        only_binary=(*_without(stated.only_binary, asked.no_binary), *asked.only_binary),
+    )
+
+
+def _without(names: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    """What the command line says of a project's files outdoes what a file says."""
+    outdone = NameRule.parse(others).names
+    return tuple(name for name in names if canonicalize_name(name) not in outdone)
+
+
+def _formats(options: Options) -> Formats:
+    formats = Formats(no_binary=NameRule.parse(options.no_binary), only_binary=NameRule.parse(options.only_binary))
+    for name in sorted(formats.no_binary.names & formats.only_binary.names):
+        raise UsageError(f"{name} stands under both --no-binary and --only-binary", hint="leave one of them out")
+    return formats
 
 
 def _choices(asked: Asked, options: Options, now: datetime) -> Choices:
     return Choices(
         strategy=Strategy(asked.resolution),
-        prereleases=NameRule.parse([":all:"] if options.pre else asked.pre_packages),
-        formats=Formats(no_binary=NameRule.parse(options.no_binary), only_binary=NameRule.parse(options.only_binary)),
+        prereleases=NameRule.parse([":all:"] if options.pre else options.pre_packages),
+        formats=_formats(options),
         prefer_binary=options.prefer_binary,
-        exclude_newer=None if asked.exclude_newer is None else parse_moment(asked.exclude_newer, now=now),
+        exclude_newer=None if options.exclude_newer is None else parse_moment(options.exclude_newer, now=now),
         allow_undated=asked.allow_undated,
         require_hashes=options.require_hashes,
         excluded=frozenset(canonicalize_name(name) for name in asked.excluded),

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from packaging.requirements import Requirement
 
@@ -34,11 +33,13 @@ from bundler.errors import (
     UsageError,
 )
 from bundler.index.downloads import download, fetch_unknown
+from bundler.index.local import path_of
 from bundler.index.locations import IndexLocation, redact
 from bundler.index.transport import Transport
 from bundler.operations.progress import Progress
 from bundler.requirements.files.fragments import Fragment
 from bundler.requirements.model import DeclaredReference
+from bundler.requirements.urls import is_usable
 from bundler.sdist_metadata import static_tree_metadata
 from bundler.simple.model import ProjectFile
 from bundler.trees.checkout import Checkout, opened_checkout
@@ -55,6 +56,7 @@ _WEB = ("http", "https")
 _PYPROJECT = "pyproject.toml"
 _DESCRIBING = (PKG_INFO, _PYPROJECT)
 _BUILD_IT = "build a wheel of it first, and name that wheel"
+_READABLE = "write https://host/path/file or file:///path/file, with special characters percent-encoded"
 _TAKEN = "name a wheel (.whl), an sdist (.tar.gz, .zip), a directory, or a repository: git+https://host/path.git@REF"
 
 
@@ -130,9 +132,9 @@ class _Settling:
     def settle(self, declared: DeclaredReference) -> SettledReference:
         """Settle one reference."""
         origin = str(declared.origin)
-        fragment = Fragment.parse(declared.url, declared.origin)
-        below = "/".join(part for part in (fragment.subdirectory or "").split("/") if part not in ("", "."))
-        stated = {*declared.hashes, *fragment.hashes}
+        subdirectory = Fragment.parse(declared.url, declared.origin).subdirectory or ""
+        below = "/".join(part for part in subdirectory.split("/") if part not in ("", "."))
+        stated = set(declared.hashes)
         try:
             with self._opened(declared.url.partition("#")[0], below, stated) as found:
                 return self._settled(declared, stated, found)
@@ -146,7 +148,9 @@ class _Settling:
         scheme = url.partition(":")[0].lower()
         if "+" in scheme:
             return self._repository(Repository.parse(url), subdirectory)
-        path = _local_path(url) if scheme == "file" else None
+        if not is_usable(url):
+            raise UsageError("a URL that names no file, here or on a host, isn't taken", hint=_READABLE)
+        path = path_of(url) if scheme == "file" else None
         if path is not None and path.is_dir():
             if not any((path / subdirectory / name).is_file() for name in _DESCRIBING):  # else "/" would be walked
                 raise _undescribed(url)
@@ -161,7 +165,7 @@ class _Settling:
 
     @contextmanager
     def _web(self, url: str, stated: set[Digest]) -> Iterator[_Found]:
-        parts = _web_parts(url)
+        parts = urlsplit(url)
         address = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query, ""))
         known = tuple(digest for digest in stated if digest.algorithm == "sha256")
         filename = _filename(parts.path)
@@ -234,26 +238,6 @@ class _Settling:
 
 def _undescribed(where: str) -> UsageError:
     return UsageError(f"{where}: it has no pyproject.toml, and running a setup.py isn't allowed", hint=_BUILD_IT)
-
-
-def _web_parts(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:  # not told, not chained: its text may hold a password
-        usable = False
-    if not usable:
-        hint = "write it as https://host/path/file, with special characters percent-encoded"
-        raise UsageError("a URL whose host can't be read isn't taken", hint=hint) from None
-    return parts
-
-
-def _local_path(url: str) -> Path:
-    """The path of a file: URL (RFC 8089)."""
-    parts = urlsplit(url.replace("[", "%5B").replace("]", "%5D"))  # else taken for those of an IPv6 address
-    if parts.netloc not in ("", "localhost") or "%00" in parts.path or not parts.path.startswith("/"):
-        raise UsageError("a file: URL that names nothing of this machine isn't taken", hint="write file:///path")
-    return Path(url2pathname(parts.path))
 
 
 @contextmanager

@@ -1,9 +1,11 @@
-"""What kind of file describes requirements: told by its name, and for other .toml files by what stands in it."""
+"""What kind of file describes requirements: told by its name, or under any other name by the TOML that stands in it."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import Enum, auto
+from typing import Any
 
 from bundler.errors import RequirementError
 from bundler.requirements.quoting import quote
@@ -63,15 +65,33 @@ def kind_of(name: str, data: bytes) -> Kind:
         return Kind.PYLOCK
     if last.endswith(".py"):
         return Kind.SCRIPT
-    return _kind_of_toml(name, data) if last.endswith(".toml") else Kind.REQUIREMENTS
+    return _kind_by_content(name, data)
 
 
-def _kind_of_toml(name: str, data: bytes) -> Kind:
-    table = TomlDocument.parse(data, name).table
-    tool = table.get("tool")
+def _kind_by_content(name: str, data: bytes) -> Kind:
+    """What a file holds whose name doesn't tell; no requirements.txt that says something is TOML too."""
+    try:
+        kind = _kind_of_toml(TomlDocument.parse(data, name).table)
+    except RequirementError:
+        if name.endswith(".toml"):
+            raise
+        return Kind.REQUIREMENTS
+    if kind is None and name.endswith(".toml"):
+        message, hint = f"{quote(name)} is neither a pyproject.toml nor a lock", "give a file with [project]"
+        raise RequirementError(message, origin=name, hint=f"{hint}, [dependency-groups] or lock-version")
+    return kind or Kind.REQUIREMENTS
+
+
+def _kind_of_toml(table: Mapping[str, Any]) -> Kind | None:
     if "lock-version" in table:
         return Kind.PYLOCK
-    if "project" in table or "dependency-groups" in table or (isinstance(tool, dict) and "poetry" in tool):
-        return Kind.PROJECT
-    message = f"{quote(name)} is neither a pyproject.toml nor a pylock.toml"
-    raise RequirementError(message, origin=name, hint="give a file with [project], [dependency-groups] or lock-version")
+    if _has(table.get("metadata"), "lock-version"):
+        return Kind.POETRY_LOCK
+    if table.get("version") == 1 and isinstance(table.get("package"), list):
+        return Kind.UV_LOCK
+    is_project = "project" in table or "dependency-groups" in table or _has(table.get("tool"), "poetry")
+    return Kind.PROJECT if is_project else None
+
+
+def _has(value: object, key: str) -> bool:
+    return isinstance(value, dict) and key in value

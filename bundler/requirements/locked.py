@@ -1,6 +1,6 @@
 """What a lock file says, whatever its form: projects with their files, of which each target takes some.
 
-`pylocks`, `uv_locks` and `poetry_locks` read the forms. A lock is closed: what it chooses for a target is all that this
+`requirements.locks` reads the forms. A lock is closed: what it chooses for a target is all that this
 target needs of it, and dependencies aren't followed again.
 """
 

@@ -1,4 +1,7 @@
-"""A moment as people write it: a date, a time with its zone (RFC 3339), or a duration that reaches back from now."""
+"""A moment as people write it: a date, a time with its zone (RFC 3339), or a duration that reaches back from now.
+
+And as an index writes it, of the file that came to it then.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from bundler.errors import UsageError
 
-__all__ = ["parse_moment"]
+__all__ = ["parse_moment", "parse_upload_time"]
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _ISO = re.compile(r"P(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?)?", re.ASCII)
@@ -28,11 +31,20 @@ def parse_moment(text: str, *, now: datetime) -> datetime:
             return datetime.fromisoformat(text).replace(tzinfo=UTC) + timedelta(days=1)
         back = _duration(text) if len(text) <= _MAX_DIGITS else None
         moment = datetime.fromisoformat(text) if back is None else now - back
+        if moment.tzinfo is None:
+            raise UsageError(f"the time {text[:80]!r} has no zone", hint=f"write {text[:80]}Z for UTC")
+        return moment.astimezone(UTC)
     except (ValueError, OverflowError) as exc:
         raise _refusal(text) from exc
-    if moment.tzinfo is None:
-        raise UsageError(f"the time {text[:80]!r} has no zone", hint=f"write {text[:80]}Z for UTC")
-    return moment.astimezone(UTC)
+
+
+def parse_upload_time(text: str | None) -> datetime | None:
+    """The moment that an index states for a file, in UTC; None where it is none, or has no zone (PEP 700)."""
+    try:
+        uploaded = datetime.fromisoformat(text or "")
+        return uploaded.astimezone(UTC) if uploaded.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _duration(text: str) -> timedelta | None:

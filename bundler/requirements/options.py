@@ -36,6 +36,10 @@ class Options:
     no_binary: tuple[str, ...] = ()
     only_binary: tuple[str, ...] = ()
     pre: bool = False
+    #: Projects whose pre-releases are taken like any other version.
+    pre_packages: tuple[str, ...] = ()
+    #: As written: see `moments`.
+    exclude_newer: str | None = None
     prefer_binary: bool = False
     require_hashes: bool = False
 
@@ -50,6 +54,8 @@ class Options:
             no_binary=(*self.no_binary, *later.no_binary),
             only_binary=(*self.only_binary, *later.only_binary),
             pre=self.pre or later.pre,
+            pre_packages=(*self.pre_packages, *later.pre_packages),
+            exclude_newer=self.exclude_newer if later.exclude_newer is None else later.exclude_newer,
             prefer_binary=self.prefer_binary or later.prefer_binary,
             require_hashes=self.require_hashes or later.require_hashes,
         )

@@ -5,16 +5,18 @@ requirements files and locks, whose pins become `name==version`; as overrides, r
 
 Extras and groups are those of projects and locks: one must be known to some project that is read, and to every lock.
 
+A form's reader is imported when a file of that form is read: all of them take longer than a lock that is recalled.
+
 The module is pure: `open_file` gets a path as written and the name of the file it is written in, and gives the name to
 show and the bytes; `locate` tells what is at a path.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
@@ -24,15 +26,15 @@ from bundler.errors import RequirementError, UsageError
 from bundler.requirements.files.grammar import Include, Item, Locate, parse_argument, parse_file
 from bundler.requirements.kinds import Kind, kind_of
 from bundler.requirements.locked import Lock, LockedProject
-from bundler.requirements.locks.poetry import read_poetry_lock
-from bundler.requirements.locks.pylock import read_pylock
-from bundler.requirements.locks.uv import read_uv_lock
+from bundler.requirements.locks.rules import check_files
 from bundler.requirements.model import DeclaredReference, DeclaredRequirement, RequirementSet
+from bundler.requirements.nearest import nearest
 from bundler.requirements.options import Options
 from bundler.requirements.origins import COMMAND_LINE, Origin
-from bundler.requirements.projects.pyproject import Project, read_project
-from bundler.requirements.projects.scripts import read_script
 from bundler.requirements.quoting import shown
+
+if TYPE_CHECKING:
+    from bundler.requirements.projects.pyproject import Project
 
 __all__ = ["Inputs", "OpenFile", "read_inputs"]
 
@@ -40,6 +42,7 @@ __all__ = ["Inputs", "OpenFile", "read_inputs"]
 #: Raises UsageError.
 OpenFile = Callable[[str, str | None], tuple[str, bytes]]
 
+_MAX_FILES = 1_000  # under different names, links and ".." make thousands of a few
 _MAX_DEPTH = 50  # files within files; a chain that long is a loop through links that the names don't show
 
 
@@ -69,26 +72,14 @@ def read_inputs(
     reading = _Reading(inputs=inputs, open_file=open_file, locate=locate, environment=environment)
     for text in inputs.positional:
         reading.argument(text)
-    named = (
-        (_Use.REQUIREMENTS, inputs.requirement_files),
-        (_Use.CONSTRAINTS, inputs.constraint_files),
-        (_Use.OVERRIDES, inputs.override_files),
-    )
-    for use, paths in named:
-        for path in paths:
-            reading.file(path, use, COMMAND_LINE, ())
-    if inputs.all_extras and not reading.has_project:
-        raise UsageError("--all-extras: no project is read", hint="give its pyproject.toml with -r")
-    reading.extras.check()
-    reading.groups.check()
-    return RequirementSet(
-        requirements=tuple(reading.requirements),
-        constraints=tuple(reading.constraints),
-        overrides=tuple(reading.overrides),
-        references=tuple(reading.references),
-        locks=tuple(reading.locks),
-        options=reading.options,
-    )
+    for path in inputs.requirement_files:
+        reading.file(path, _Use.REQUIREMENTS, COMMAND_LINE, ())
+    for path in inputs.constraint_files:
+        reading.file(path, _Use.CONSTRAINTS, COMMAND_LINE, ())
+    for path in inputs.override_files:
+        reading.file(path, _Use.OVERRIDES, COMMAND_LINE, ())
+    reading.check()
+    return reading.wanted()
 
 
 class _Use(Enum):
@@ -121,9 +112,9 @@ class _Asked:
         """
         for name in self.names:
             if name not in self.known:
-                nearest = difflib.get_close_matches(name, self.known, n=1)
+                near = nearest(name, self.known)
                 there = f"there are {shown(', '.join(sorted(self.known)))}" if self.known else "there are none"
-                hint = f"did you mean {shown(nearest[0])}?" if nearest else "name one that a project or lock has"
+                hint = f"did you mean {shown(near)}?" if near else "name one that a project or lock has"
                 raise UsageError(
                     f"{self.option} {shown(name)}: nothing that is read has it", details=(there,), hint=hint
                 )
@@ -151,6 +142,28 @@ class _Reading:
         self.extras = _Asked(option="--extra", names=_normalized(self.inputs.extras))
         self.groups = _Asked(option="--group", names=_normalized(self.inputs.groups))
 
+    def check(self) -> None:
+        """Refuse to have been asked for what nothing that was read has.
+
+        Raises:
+            UsageError: for the project, an extra or a group.
+        """
+        if self.inputs.all_extras and not self.has_project:
+            raise UsageError("--all-extras: no project is read", hint="give its pyproject.toml with -r")
+        self.extras.check()
+        self.groups.check()
+
+    def wanted(self) -> RequirementSet:
+        """Everything that was read."""
+        return RequirementSet(
+            requirements=tuple(self.requirements),
+            constraints=tuple(self.constraints),
+            overrides=tuple(self.overrides),
+            references=tuple(self.references),
+            locks=tuple(self.locks),
+            options=self.options,
+        )
+
     def argument(self, text: str) -> None:
         """Read a positional argument: a script that is there, or a requirement."""
         if text.endswith(".py") and "\0" not in text and self.locate(text, None) is not None:
@@ -169,6 +182,8 @@ class _Reading:
         if name in within:
             loop = " → ".join((*within, name))
             raise RequirementError(f"{name} includes itself", origin=str(origin), details=(loop,))
+        if len(self.done) >= _MAX_FILES:
+            raise RequirementError(f"more than {_MAX_FILES} files are included", origin=str(origin))
         if len(within) >= _MAX_DEPTH:
             raise RequirementError(f"more than {_MAX_DEPTH} files include each other", origin=str(origin))
         if (name, use) not in self.done:
@@ -212,8 +227,12 @@ class _Reading:
     def _describing(self, name: str, data: bytes, kind: Kind) -> None:
         """Read a file of another kind than requirements.txt, for what it asks for."""
         if kind is Kind.PROJECT:
+            from bundler.requirements.projects.pyproject import read_project
+
             self._add(self._project(read_project(data, name, locate=self.locate)))
         elif kind is Kind.SCRIPT:
+            from bundler.requirements.projects.scripts import read_script
+
             self._add(read_script(data, name, locate=self.locate))
         else:
             if self.inputs.all_extras:
@@ -232,9 +251,15 @@ class _Reading:
 
     def _lock(self, name: str, data: bytes, kind: Kind, extras: Sequence[str], groups: Sequence[str]) -> Lock:
         if kind is Kind.PYLOCK:
+            from bundler.requirements.locks.pylock import read_pylock
+
             return read_pylock(data, name, extras=extras, groups=groups, locate=self.locate)
         if kind is Kind.UV_LOCK:
+            from bundler.requirements.locks.uv import read_uv_lock
+
             return read_uv_lock(data, name, extras=extras, groups=groups, locate=self.locate)
+        from bundler.requirements.locks.poetry import read_poetry_lock
+
         beside = self.locate("pyproject.toml", name)
         project = None if beside is None else self.open_file("pyproject.toml", name)[1]
         return read_poetry_lock(data, name, project=project, extras=extras, groups=groups, locate=self.locate)
@@ -255,6 +280,7 @@ def _pins(lock: Lock) -> Iterator[DeclaredRequirement]:
     """The versions of a lock as constraints; a project without one, such as a directory, has nothing to narrow."""
     by_name: dict[str, list[LockedProject]] = {}
     for project in lock.projects:
+        check_files(project)
         if project.version is not None:
             by_name.setdefault(project.name, []).append(project)
     for name, projects in by_name.items():

@@ -1,9 +1,8 @@
 """From a project's files to what one target could install: releases, offers, and a reason for every refusal.
 
 A page's files are grouped into releases by the version in their names, and only then read: a page holds thousands of
-files and a resolution looks at the files of a few releases. Both rankings are total orders: that of releases is
-`Order`; of a release's files, wheels come before the sdist, best tag first, higher build number first, then the file
-name.
+files and versions, and a resolution looks at a few. Both rankings are total orders: that of releases is `Order`; of a
+release's files, wheels come before the sdist, best tag first, higher build number first, then the file name.
 """
 
 from __future__ import annotations
@@ -11,18 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import cast
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from bundler.distributions import Distribution, Wheel, parse_filename, parse_version
+from bundler.distributions import CoreMetadata, Distribution, Wheel, parse_filename, parse_version
 from bundler.errors import UnusableFile
 from bundler.requirements.choices import Choices
-from bundler.requirements.model import RequirementSet
 from bundler.resolution.refusals import ANY_HASH, Reason, Rejection, Terms, refusal_of
 from bundler.resolution.wants import Demand
-from bundler.simple.model import ProjectFile, ProjectPage
+from bundler.simple.model import ProjectFile, ProjectPage, Versions
+from bundler.simple.versions import versions_of
 from bundler.targets.model import Target
 
 __all__ = [
@@ -38,15 +38,24 @@ __all__ = [
 ]
 
 _DEFAULTS = Choices()
-_SDIST_ENDINGS = (".tar.gz", ".zip")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """One version of a project; `entries` are the places of its files on the page."""
+    """One version of a project: the `index`th of a page's."""
 
-    version: Version
-    entries: tuple[int, ...]
+    versions: Versions
+    index: int
+
+    @property
+    def version(self) -> Version:
+        """Its version."""
+        return cast("Version", parse_version(self.versions.texts[self.index]))  # which is one, says `Versions`
+
+    @property
+    def entries(self) -> Sequence[int]:
+        """The places of its files on the page."""
+        return self.versions.places(self.index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,35 +83,8 @@ class Candidate:
 
 def releases_of(page: ProjectPage) -> tuple[Release, ...]:
     """All versions that a page has wheels or sdists of, newest first; files without a PEP 440 version are left out."""
-    entries: dict[str, list[int]] = {}
-    former, indexes = "", [0]
-    for index, filename in enumerate(page.filenames):
-        if former and filename.startswith(former):  # one more wheel of the version before: what most files are
-            indexes.append(index)
-            continue
-        former, text = _guess(filename)
-        if text:
-            indexes = entries.setdefault(text, [])
-            indexes.append(index)
-    merged: dict[Version, list[int]] = {}  # 1.0 and 1.0.0 are one version
-    for text, places in entries.items():
-        if (version := parse_version(text)) is not None:
-            merged.setdefault(version, []).extend(places)
-    return tuple(Release(version=version, entries=tuple(merged[version])) for version in sorted(merged, reverse=True))
-
-
-def _guess(filename: str) -> tuple[str, str]:
-    """What a wheel's name shares with all wheels of its version, and the version as written; empty where there is none.
-
-    Cheap, for 15,000 names; `parse_filename` is the judge once a file is looked at.
-    """
-    if filename.endswith(".whl"):
-        parts = filename.split("-", 2)
-        return (f"{parts[0]}-{parts[1]}-", parts[1]) if filename.count("-") >= 4 else ("", "")
-    for ending in _SDIST_ENDINGS:
-        if filename.endswith(ending):
-            return "", filename[: -len(ending)].rpartition("-")[2]
-    return "", ""
+    versions = versions_of(page.filenames) if page.versions is None else page.versions
+    return tuple(Release(versions=versions, index=index) for index in range(len(versions.texts)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +196,7 @@ class Catalogue:
         self._demands: dict[str, Demand] = {}
 
     def expect(self, demand: Demand) -> None:
-        """Let `likely_file` know what is asked of a target."""
+        """Let `likely_file` and `needed` know what is asked of a target, before they are asked about it."""
         self._demands[demand.target.name] = demand
 
     def releases(self, page: ProjectPage) -> tuple[Release, ...]:
@@ -234,14 +216,19 @@ class Catalogue:
 
     def likely_file(self, page: ProjectPage, requirements: Iterable[Requirement], target: Target) -> ProjectFile | None:
         """The file that a resolution would look at first, as far as these requirements tell; for prefetching only."""
-        demand = self._demands.get(target.name) or Demand.of(RequirementSet(), target, self.choices)
-        if page.name in demand.choices.excluded:
-            return None
+        demand = self._demands[target.name]
         specifiers = demand.constraints.get(page.name, SpecifierSet())
-        for requirement in [d.requirement for d in demand.overrides.get(page.name, ())] or requirements:
+        for requirement in requirements:
             specifiers &= requirement.specifier
         for release in allowed_releases(self.releases(page), specifiers, order_of(page.name, demand)):
             offers, _ = self.evaluate(page, release, target, demand.terms(page.name, release.version))
             if offers and (isinstance(offers[0].distribution, Wheel) or not demand.choices.prefer_binary):
                 return offers[0].file
         return None
+
+    def needed(self, metadata: CoreMetadata, extras: Iterable[str], target: Target) -> Iterator[Requirement]:
+        """What a resolution would ask for because of a file, with these extras of its project; for prefetching only."""
+        demand = self._demands[target.name]
+        for extra in (None, *extras):
+            for requirement, _ in demand.dependencies(metadata.name, extra, metadata):
+                yield requirement

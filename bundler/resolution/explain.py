@@ -1,169 +1,130 @@
 """Why not: the text a person needs when no set of versions fits.
 
-For each project that the conflict is about: who asks for what (with file and line where a person wrote it), whether any
-version meets all of that, and why each version that does fell out on this target, grouped by reason.
+The proof that `refutation` finds is told by `story`, the shortest one where several projects are left without versions;
+where it takes a distinction of cases, one proof for each version of one project. Where there is no such proof either,
+what resolvelib died of is told, with the chain that leads to each asker.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-
-from packaging.utils import canonicalize_name
+from collections.abc import Iterable, Sequence
 
 from bundler.errors import ResolutionError
-from bundler.requirements.model import DeclaredRequirement
-from bundler.resolution.candidates import Candidate, Release
-from bundler.resolution.provider import Asked, Provider, Reporter, Shelf
-from bundler.resolution.refusals import Reason, Rejection
-from bundler.resolution.wants import Demand, Want
+from bundler.resolution.hints import hint_of
+from bundler.resolution.provider import Claim, Provider, Reporter
+from bundler.resolution.refutation import Ask, Refutation
+from bundler.resolution.story import Story, supposed
+from bundler.resolution.wants import Demand, Key
 
-__all__ = ["explain"]
+__all__ = ["exhausted", "explain"]
 
-_SHOWN_VERSIONS = 4
-_SHOWN_ASKERS = 8
-_SHOWN_TEXT = 200  # characters of a requirement
-
-_HINTS = {
-    Reason.REQUIRES_PYTHON: "choose another Python with --python, or allow an older version of {name}",
-    Reason.NO_TAG: "choose another --platform or --python, or allow another version of {name}",
-    Reason.YANKED: "pin {name} with == to take a yanked version knowingly",
-    Reason.OTHER_HASH: "correct the hashes of {name}, or its version",
-    Reason.UNUSABLE: "choose a --python or --platform that {name} has wheels for, or allow another version of it",
-    Reason.NO_DIGEST: "use an index that states sha256 hashes",
-    Reason.NO_BINARY: "allow wheels of {name}: leave out --no-binary, or add --only-binary {name}",
-    Reason.ONLY_BINARY: "allow an sdist of {name} with --no-binary {name}, or another version of it",
-    Reason.EXCLUDED_BY_DATE: "choose a later --exclude-newer, or allow an older version of {name}",
-    Reason.UNDATED: "allow files without a date (--allow-undated), or leave out --exclude-newer",
-    Reason.UNHASHED: "write the hashes of {name} too: {name}==VERSION --hash=sha256:…",
-}
+_SHOWN_LINES = 12
+_COMPARED = 4  # stories of which the shortest is told
+_CASES = 4  # versions that are each supposed
+_TRIED = 4  # projects of which one version after another is supposed
 
 
-def explain(causes: Iterable[Asked], provider: Provider, reporter: Reporter, demand: Demand) -> ResolutionError:
-    """Turn a conflict into an error whose details tell it project by project."""
-    by_name: dict[str, list[Asked]] = {}
-    for cause in causes:
-        by_name.setdefault(cause.requirement.key[0], []).append(cause)
-    details: list[str] = []
-    hints: list[str] = []
-    for name, asked in by_name.items():
-        told, hint = _project(name, _askers(name, asked, reporter), provider, demand.limits)
-        details += told
-        hints.append(hint)
+def explain(causes: Iterable[Claim], provider: Provider, reporter: Reporter, demand: Demand) -> ResolutionError:
+    """Turn a conflict into an error whose details tell it."""
+    stories = _proofs(provider, demand)
+    if not stories:
+        stories = [Story(Refutation(provider, demand.roots), provider, demand)]
+        _tell_causes(stories[0], _with_what_was_learned(causes, provider), reporter)
+    return _error(stories, provider, demand)
+
+
+def exhausted(provider: Provider, reporter: Reporter, demand: Demand) -> ResolutionError:
+    """The error for a search that its budget stopped: the conflict, if what was read shows one; else what flips."""
+    if stories := _proofs(provider, demand):
+        return _error(stories, provider, demand)
+    flipping = [(name, count) for name, count in reporter.pins.most_common(5) if count > 1]
+    names = " and ".join(name for name, _ in flipping[:2]) or "the requirements"
     return ResolutionError(
-        f"no versions satisfy the requirements together on {demand.target.name}",
-        details=tuple(dict.fromkeys(details)),
-        hint=hints[0] if hints else None,
+        f"the search for versions that fit together on {demand.target.name} was stopped: it found no end",
+        details=tuple(f"{name}: tried {count} times" for name, count in flipping),
+        hint=f"narrow {names} with version bounds, in the requirements or in a constraints file (-c)",
     )
 
 
-def _askers(name: str, causes: Sequence[Asked], reporter: Reporter) -> list[Asked]:
-    """Who asks for a project; where its own candidates proved unusable, those who asked for them."""
-    own = [cause for cause in causes if cause.requirement.impossible and cause.parent and cause.parent.name == name]
-    others = [cause for cause in causes if cause not in own]
-    return [*others, *reporter.asked.get(name, {}).values()] if own else others
+def _error(stories: Sequence[Story], provider: Provider, demand: Demand) -> ResolutionError:
+    lines = list(dict.fromkeys(line for story in stories for line in story.lines()))
+    if len(lines) > _SHOWN_LINES:
+        lines[_SHOWN_LINES - 1 :] = [f"and {len(lines) - _SHOWN_LINES + 1} more lines like these"]
+    return ResolutionError(
+        f"no versions satisfy the requirements together on {demand.target.name}",
+        details=tuple(lines),
+        hint=hint_of(stories[0].sites, stories[0].told, provider, demand),
+    )
 
 
-def _project(
-    name: str, asked: Sequence[Asked], provider: Provider, limits: Sequence[DeclaredRequirement]
-) -> tuple[list[str], str]:
-    lines = list(dict.fromkeys(_who(cause.requirement, cause.parent) for cause in asked))
-    if len(lines) > _SHOWN_ASKERS:
-        lines[_SHOWN_ASKERS:] = [f"and {len(lines) - _SHOWN_ASKERS} more ask for {name}"]
-    lines += [
-        f"{d.origin} limits it to {d.requirement}" for d in limits if canonicalize_name(d.requirement.name) == name
-    ]
-    wants = [cause.requirement for cause in asked if cause.requirement.impossible is None]
-    shelf = provider.shelf(name)
-    if shelf is None:
-        return [*lines, f"{name}: no index knows this project"], f"check the spelling of {name}"
-    if not wants:
-        return lines, f"allow another version of {name}"
-    releases = list(provider.allowed(shelf, wants))
-    if not releases:
-        lines.append(f"{name}: {_existing(shelf.releases)}")
-        return lines, f"relax one of the requirements on {name}"
-    refused, offered = _evaluated(shelf, releases, provider)
-    lines += [f"{name} {line}" for line in _grouped(refused, offered)]
-    return lines, _hint(name, refused, offered)
+def _proofs(provider: Provider, demand: Demand) -> list[Story]:
+    """One story that tells all, or one for each case; none where there is no proof."""
+    facts = Refutation(provider, demand.roots)
+    return [_shortest(facts, provider, demand)] if facts.find() else _by_cases(facts, provider, demand)
 
 
-def _evaluated(shelf: Shelf, releases: Sequence[Release], provider: Provider) -> tuple[list[Rejection], list[Release]]:
-    """Every file that was refused among these releases, and the releases that have one which wasn't."""
-    unusable = provider.unusable.get(shelf.page.name, ())
-    refused: list[Rejection] = []
-    offered: list[Release] = []
-    for release in releases:
-        offers, rejections = provider.evaluate(shelf, release)
-        later = [rejection for rejection in unusable if rejection.version == release.version]
-        refused += [*later, *rejections]
-        if {offer.file.filename for offer in offers} - {rejection.filename for rejection in later}:
-            offered.append(release)
-    return refused, offered
+def _shortest(facts: Refutation, provider: Provider, demand: Demand) -> Story:
+    stories = [Story(facts, provider, demand) for _ in facts.ends[:_COMPARED]]
+    for story, key in zip(stories, facts.ends, strict=False):
+        story.tell_end(key)
+    return min(stories, key=lambda story: len(story.lines()))
 
 
-def _who(want: Want, parent: Candidate | None) -> str:
-    text = want.text if len(want.text) <= _SHOWN_TEXT else f"{want.text[:_SHOWN_TEXT]}…"
-    if want.impossible is not None and parent is not None:
-        return f"{parent.name} {parent.version}: {want.impossible}"
-    if want.impossible is not None:
-        return f"{want.origin}: {want.impossible}"
+def _by_cases(facts: Refutation, provider: Provider, demand: Demand) -> list[Story]:
+    """A story for each version left of a needed project, the one with the fewest, if all of them end."""
+    for key, versions in sorted(facts.choices(most=_CASES), key=lambda choice: len(choice[1]))[:_TRIED]:
+        cases = [Refutation(provider, (*demand.roots, supposed(key, version))) for version in versions]
+        if all(case.find() for case in cases):
+            return [_shortest(case, provider, demand) for case in cases]
+    return []
+
+
+def _with_what_was_learned(causes: Iterable[Claim], provider: Provider) -> list[Claim]:
+    """The causes of a failure, and why what could have met them was found dead before."""
+    told = list(causes)
+    seen: set[Key] = set()
+    for cause in told:  # grows meanwhile
+        key = cause.requirement.key
+        wants = tuple(other.requirement for other in told if other.requirement.key == key)
+        if key in seen or next(iter(provider.candidates(key, wants)), None) is not None:
+            continue
+        seen.add(key)
+        told += provider.deaths(key, wants)
+    return told
+
+
+def _tell_causes(story: Story, causes: Iterable[Claim], reporter: Reporter) -> None:
+    """Tell who asks for what, those together who ask the same, and what there is of it."""
+    asks: dict[Key, dict[tuple[Key | None, str], Ask]] = {}
+    for cause in causes:
+        asked = _ask(cause)
+        known = asks.setdefault(asked.key, {}).get((asked.asker, cause.requirement.text))
+        versions = {*asked.versions, *(known.versions if known else ())}
+        merged = Ask(asker=asked.asker, versions=tuple(sorted(versions, reverse=True)), wants=asked.wants)
+        asks[asked.key][(asked.asker, cause.requirement.text)] = merged
+    for key, several in asks.items():
+        for ask in several.values():
+            if ask.asker is not None:
+                story.tell_asks(_chain(ask.asker[0], reporter))
+            story.tell_asks([ask])
+        story.tell_what_there_is(key, tuple((ask,) for ask in several.values()))
+    story.tell_remark("this was the last of several combinations tried; none of the others fits either")
+
+
+def _chain(name: str, reporter: Reporter) -> list[Ask]:
+    """Who led to a project, from the person on: the first that asked for it, and for that one in turn."""
+    chain: list[Ask] = []
+    seen: set[str] = set()
+    while name not in seen:
+        seen.add(name)
+        asked = sorted(reporter.asked.get(name, {}).values(), key=lambda asked: asked.parent is not None)
+        chain += map(_ask, asked[:1])
+        name = asked[0].parent.name if asked and asked[0].parent else name
+    return chain[::-1]
+
+
+def _ask(asked: Claim) -> Ask:
+    want, parent = asked
     if parent is None:
-        return f"{want.origin} asks for {text}"
-    extra = f"[{parent.extra}]" if parent.extra else ""
-    return f"{parent.name}{extra} {parent.version} asks for {text}"
-
-
-def _existing(releases: Sequence[Release]) -> str:
-    if not releases:
-        return "the index has no wheel or sdist of it"
-    versions = [str(release.version) for release in releases]
-    return f"no version meets all of this; there are {_listed(versions)}"
-
-
-def _grouped(refused: Iterable[Rejection], offered: Sequence[Release]) -> Iterator[str]:
-    """One line per reason, versions newest first; a version with several reasons stands under its nearest miss."""
-    taken = {release.version for release in offered}
-    by_version: dict[object, Rejection] = {}
-    for rejection in refused:
-        known = by_version.get(rejection.version)
-        if rejection.version not in taken and (known is None or _nearness(rejection) < _nearness(known)):
-            by_version[rejection.version] = rejection
-    groups: dict[str, list[Rejection]] = {}
-    for rejection in by_version.values():
-        reason = str(rejection).replace(f"({rejection.filename}: ", "(")  # many files may share one fault
-        groups.setdefault(reason, []).append(rejection)
-    for reason, rejections in groups.items():
-        told = reason if len(rejections) > 1 else str(rejections[0])
-        yield f"{_listed([str(rejection.version) for rejection in rejections])}: {told}"
-
-
-_NEAREST_FIRST = (
-    Reason.UNUSABLE,
-    Reason.OTHER_HASH,
-    Reason.UNHASHED,
-    Reason.YANKED,
-    Reason.NO_DIGEST,
-    Reason.EXCLUDED_BY_DATE,
-    Reason.UNDATED,
-    Reason.NO_BINARY,
-    Reason.ONLY_BINARY,
-    Reason.REQUIRES_PYTHON,
-    Reason.NO_TAG,
-)
-
-
-def _nearness(rejection: Rejection) -> int:
-    return _NEAREST_FIRST.index(rejection.reason)
-
-
-def _listed(versions: Sequence[str]) -> str:
-    shown = ", ".join(versions[:_SHOWN_VERSIONS])
-    more = len(versions) - _SHOWN_VERSIONS
-    return f"{shown} and {more} older" if more > 0 else shown
-
-
-def _hint(name: str, refused: Sequence[Rejection], offered: Sequence[Release]) -> str:
-    if offered or not refused:
-        return f"relax one of the requirements on {name}"
-    nearest = min(refused, key=_nearness)
-    return _HINTS[nearest.reason].format(name=name)
+        return Ask(asker=None, versions=(), wants=(want,))
+    return Ask(asker=(parent.name, parent.extra), versions=(parent.version,), wants=(want,))

@@ -30,18 +30,19 @@ from resolvelib.structs import RequirementInformation
 from bundler.distributions import CoreMetadata
 from bundler.errors import NotFound, UnusableFile
 from bundler.resolution.candidates import Candidate, Catalogue, Offer, Order, Release, allowed_releases, order_of
+from bundler.resolution.foresight import Foresight
 from bundler.resolution.refusals import Reason, Rejection
 from bundler.resolution.source import Source
 from bundler.resolution.wants import Demand, Key, Want, exactly, impossible
 from bundler.simple.model import ProjectPage
 
-__all__ = ["Asked", "Budget", "BudgetSpent", "Provider", "Reporter", "Shelf"]
+__all__ = ["Budget", "BudgetSpent", "Claim", "Provider", "Reporter", "Shelf"]
 
 T = TypeVar("T")
 _ANY = SpecifierSet()
 
 #: resolvelib's record of who asked for what.
-Asked = RequirementInformation[Want, Candidate]
+Claim = RequirementInformation[Want, Candidate]
 #: One of a project's versions, or of one of its extras.
 _Place = tuple[str, str | None, Version]
 
@@ -67,7 +68,7 @@ class Reporter(BaseReporter[Want, Candidate, Key]):
         #: In how many conflicts a key took part, asking or asked for.
         self.conflicts: Counter[Key] = Counter()
         #: By project, in the order in which it was asked for, each asker's text once.
-        self.asked: dict[str, dict[tuple[str, str | None], Asked]] = {}
+        self.asked: dict[str, dict[tuple[str, str | None], Claim]] = {}
 
     def adding_requirement(self, requirement: Want, parent: Candidate | None) -> None:
         """Remember who asks."""
@@ -77,7 +78,7 @@ class Reporter(BaseReporter[Want, Candidate, Key]):
             if asker not in by_text:
                 by_text[asker] = RequirementInformation(requirement, parent)
 
-    def resolving_conflicts(self, causes: Collection[Asked]) -> None:
+    def resolving_conflicts(self, causes: Collection[Claim]) -> None:
         """Count a conflict for everything that took part in it."""
         asked = {cause.requirement.key for cause in causes}
         self.conflicts.update(asked | {(c.parent.name, c.parent.extra) for c in causes if c.parent is not None})
@@ -124,7 +125,7 @@ class Provider(AbstractProvider[Want, Candidate, Key]):
         self._clock = budget.clock
         self._deadline = budget.clock() + budget.seconds
         #: By project, what every solution must meet, with who asks for it; grows as candidates prove the only ones.
-        self._in_force: dict[str, tuple[Asked, ...]] = {}
+        self._in_force: dict[str, tuple[Claim, ...]] = {}
         for want in demand.roots:
             self._enforce(want, None)
         self._forced: set[_Place] = set()
@@ -133,6 +134,7 @@ class Provider(AbstractProvider[Want, Candidate, Key]):
         self._settled: dict[tuple[str, Version], tuple[Offer, CoreMetadata] | str] = {}
         self._within: dict[tuple[str, Version], bool] = {}
         self._asked: dict[_Place, tuple[Want, ...]] = {}
+        self._foresight = Foresight(source.anticipate_files)
         #: In which order keys came up.
         self._order: dict[Key, int] = {}
         #: Candidates that can never work, each with what it asks for in vain.
@@ -155,8 +157,8 @@ class Provider(AbstractProvider[Want, Candidate, Key]):
         identifier: Key,
         resolutions: Mapping[Key, Candidate],
         candidates: Mapping[Key, Iterator[Candidate]],
-        information: Mapping[Key, Iterator[Asked]],
-        backtrack_causes: Sequence[Asked],
+        information: Mapping[Key, Iterator[Claim]],
+        backtrack_causes: Sequence[Claim],
     ) -> tuple[bool, bool, bool, int]:
         """How early to decide a key, as far as its requirements tell: pinned, asked for by a person, bounded, oldest.
 
@@ -292,7 +294,7 @@ class Provider(AbstractProvider[Want, Candidate, Key]):
     def _is_last_resort(self, candidate: Candidate) -> bool:
         return candidate.version.is_prerelease and not self._demand.choices.prereleases.covers(candidate.name)
 
-    def deaths(self, key: Key, wants: Sequence[Want]) -> Iterator[Asked]:
+    def deaths(self, key: Key, wants: Sequence[Want]) -> Iterator[Claim]:
         """What the dead candidates for a key ask for in vain, and what is in force of the same projects."""
         shelf = self.shelf(key[0])
         for release in self.allowed(shelf, wants) if shelf else ():
@@ -300,6 +302,14 @@ class Provider(AbstractProvider[Want, Candidate, Key]):
             if vain is not None:
                 yield RequirementInformation(vain, self._candidates[(*key, release.version)])
                 yield from self._in_force.get(vain.key[0], ())
+
+    def read(self) -> Iterator[Candidate]:
+        """The candidates that were asked what they ask for."""
+        return (self._candidates[place] for place in self._asked if place in self._candidates)
+
+    def looked_at(self, name: str) -> bool:
+        """Whether the search came to a project's page, or to its absence."""
+        return name in self._shelves
 
     def shelf(self, name: str, *, required: bool = False) -> Shelf | None:
         """A project's releases; None for a project that no index knows, unless a person asked for it by name.
@@ -338,8 +348,14 @@ class Provider(AbstractProvider[Want, Candidate, Key]):
         """The best offer whose metadata can be used, with that metadata; else why there is none."""
         key = (candidate.name, candidate.version)
         if key not in self._settled:
+            self._foresight.reading(candidate, lambda: self._following(candidate))
             self._settled[key] = self._settle(candidate)
         return self._settled[key]
+
+    def _following(self, candidate: Candidate) -> Iterator[Candidate]:
+        """The candidate and those that come after it, whatever is asked of them for the moment."""
+        found = self.candidates((candidate.name, candidate.extra), self._needed(candidate.name))
+        return itertools.dropwhile(lambda other: other.version != candidate.version, found)
 
     def _settle(self, candidate: Candidate) -> tuple[Offer, CoreMetadata] | str:
         refusals = []

@@ -30,7 +30,7 @@ class Reason(StrEnum):
     YANKED = "yanked, and not pinned with =="
     NO_DIGEST = "the index states no sha256"
     UNHASHED = "no input states a hash of it"
-    OTHER_HASH = "none of the hashes asked for"
+    OTHER_HASH = "has none of the hashes asked for"
     UNUSABLE = "unusable"
 
 
@@ -53,6 +53,8 @@ class Terms:
 
     #: PEP 592: something that a person wrote names an exact version.
     allow_yanked: bool = False
+    #: A lock chose them: `exclude_newer` isn't for what was chosen before.
+    allow_any_date: bool = False
     #: A file must have one of these; None where no input states any.
     hashes: frozenset[Digest] | None = None
 
@@ -68,7 +70,8 @@ def refusal_of(
         return reason, ""
     if file.requires_python and not python_allowed(file.requires_python, target):
         return Reason.REQUIRES_PYTHON, file.requires_python
-    if choices.exclude_newer is not None and distribution.name not in choices.referenced:
+    exempt = terms.allow_any_date or distribution.name in choices.referenced
+    if choices.exclude_newer is not None and not exempt:
         uploaded = _uploaded(file)
         if uploaded is None and not choices.allow_undated:
             return Reason.UNDATED, ""

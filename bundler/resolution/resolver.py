@@ -18,8 +18,8 @@ from bundler.distributions import Distribution
 from bundler.errors import IntegrityError, ResolutionError
 from bundler.requirements.model import RequirementSet
 from bundler.resolution.candidates import Candidate, Catalogue
-from bundler.resolution.explain import explain
-from bundler.resolution.provider import Asked, Budget, BudgetSpent, Provider, Reporter
+from bundler.resolution.explain import exhausted, explain
+from bundler.resolution.provider import Budget, BudgetSpent, Provider, Reporter
 from bundler.resolution.refusals import Reason
 from bundler.resolution.search import Search
 from bundler.resolution.source import Source
@@ -126,9 +126,9 @@ def find(demand: Demand, source: Source, *, budget: Budget, catalogue: Catalogue
     try:
         state = Search(provider, reporter).resolve(demand.roots, max_rounds=budget.rounds)
     except ResolutionImpossible as exc:
-        raise explain(_with_what_was_learned(exc.causes, provider), provider, reporter, demand) from exc
+        raise explain(exc.causes, provider, reporter, demand) from exc
     except (ResolutionTooDeep, BudgetSpent) as exc:
-        raise _exhausted(reporter, demand.target) from exc
+        raise exhausted(provider, reporter, demand) from exc
     mapping = _reached(state.mapping, demand.roots, provider)
 
     def fitting(name: str) -> tuple[Version, ...]:
@@ -171,20 +171,6 @@ def unite(resolutions: Sequence[Resolution]) -> Selection:
         resolutions=tuple(resolutions),
         files=tuple(SelectedFile(file=f, digest=d, targets=t) for f, d, t in selected if d is not None),
     )
-
-
-def _with_what_was_learned(causes: Iterable[Asked], provider: Provider) -> list[Asked]:
-    """The causes of a failure, and why what could have met them was found dead before."""
-    told = list(causes)
-    seen: set[Key] = set()
-    for cause in told:  # grows meanwhile
-        key = cause.requirement.key
-        wants = tuple(other.requirement for other in told if other.requirement.key == key)
-        if key in seen or next(iter(provider.candidates(key, wants)), None) is not None:
-            continue
-        seen.add(key)
-        told += provider.deaths(key, wants)
-    return told
 
 
 def _warnings(mapping: Mapping[Key, Candidate], provider: Provider, demand: Demand) -> Iterator[str]:
@@ -257,12 +243,3 @@ def _passed_over(
                 best = next((r for r in told if r.reason is Reason.UNUSABLE), told[0])
                 reason = best.detail.removeprefix(f"{best.filename}: ") or str(best.reason)
                 yield PassedOver(name=name, version=release.version, reason=reason)
-
-
-def _exhausted(reporter: Reporter, target: Target) -> ResolutionError:
-    flipping = [f"{name}: tried {count} times" for name, count in reporter.pins.most_common(5) if count > 1]
-    return ResolutionError(
-        f"the search for versions that fit together on {target.name} was stopped: it found no end",
-        details=tuple(flipping),
-        hint="narrow these projects with version bounds in the requirements or in a constraints file",
-    )

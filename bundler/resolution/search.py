@@ -16,7 +16,7 @@ from resolvelib.resolvers import Criterion, Resolution
 from resolvelib.structs import State
 
 from bundler.resolution.candidates import Candidate
-from bundler.resolution.provider import Asked, Provider, Reporter
+from bundler.resolution.provider import Claim, Provider, Reporter
 from bundler.resolution.wants import Key, Want
 
 __all__ = ["Search"]
@@ -49,7 +49,7 @@ class Search(Resolution[Want, Candidate, Key]):
         self._satisfied.pop(self._states[-1].criteria[name], None)
         return super()._attempt_to_pin_criterion(name)
 
-    def _backjump(self, causes: list[Asked]) -> bool:
+    def _backjump(self, causes: list[Claim]) -> bool:
         self._satisfied.clear()
         self._urgency.clear()
         return super()._backjump(causes)

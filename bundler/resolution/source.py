@@ -39,3 +39,6 @@ class Source(Protocol):
 
     def anticipate(self, requirements: Iterable[Requirement], target: Target) -> None:
         """Hint that these requirements will be looked at soon for that target; returns at once and never raises."""
+
+    def anticipate_files(self, files: Iterable[ProjectFile]) -> None:
+        """Hint that the metadata of these files will be asked for soon; returns at once and never raises."""

@@ -6,6 +6,7 @@ the provider meets only wants.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -18,7 +19,7 @@ from bundler.digests import Digest
 from bundler.distributions import CoreMetadata, parse_requirement
 from bundler.errors import RequirementError
 from bundler.requirements.choices import Choices, Strategy
-from bundler.requirements.locked import LockedProject
+from bundler.requirements.locked import Lock, LockedProject
 from bundler.requirements.model import DeclaredRequirement, Origin, RequirementSet
 from bundler.resolution.refusals import ANY_HASH, Terms
 from bundler.targets.model import Target
@@ -81,26 +82,22 @@ class Demand:
         overrides = _overrides(wanted.overrides, target)
         kept = [d for d in wanted.requirements if canonicalize_name(d.requirement.name) not in choices.excluded]
         declared = tuple(_overridden_roots(kept, overrides, target))
-        chosen = [project for lock in wanted.locks for project in lock.choose(target.satisfies_lock)]
-        locked = [project for project in chosen if project.name not in choices.excluded]
-        stated = [*declared, *limits, *(d for several in overrides.values() for d in several)]
-        terms = _all_terms(stated, locked)
+        locked = tuple(_chosen(wanted.locks, choices, target))
+        terms = _all_terms((*declared, *limits, *itertools.chain(*overrides.values())), locked)
+        closed = frozenset(project.name for project in locked)
         if choices.require_hashes:
             _check_hashes(declared, terms)
         return cls(
             target=target,
             choices=choices,
             roots=(*_wants_of_declared(declared, choices), *map(_locked_want, locked)),
-            requirements=(
-                *(d.requirement for d in declared),
-                *(parse_requirement(_locked_want(p).text) for p in locked),
-            ),
+            requirements=(*(d.requirement for d in declared), *map(_locked_requirement, locked)),
             limits=limits,
             constraints=_constraints(limits),
             overrides=overrides,
             _terms=terms,
-            direct=frozenset(canonicalize_name(d.requirement.name) for d in declared) | {p.name for p in locked},
-            closed=frozenset(p.name for p in locked),
+            direct=frozenset(canonicalize_name(d.requirement.name) for d in declared) | closed,
+            closed=closed,
         )
 
     def terms(self, name: str, version: Version) -> Terms:
@@ -134,8 +131,7 @@ class Demand:
 
     def _applies(self, requirement: Requirement, name: str, extra: str | None) -> bool:
         """Whether a requirement is asked for; an override replaces its marker too, but for the extra (as in uv)."""
-        optional = requirement.marker is not None and "extra" in str(requirement.marker)
-        if name in self.overrides and not optional:
+        if name in self.overrides and (requirement.marker is None or "extra" not in str(requirement.marker)):
             return extra is None
         plain = self.target.satisfies(requirement.marker)
         return plain if extra is None else not plain and self.target.satisfies(requirement.marker, extra)
@@ -166,6 +162,18 @@ def _wants_of(requirement: Requirement, choices: Choices, *, text: str, origin: 
 def _wants_of_declared(declared: Iterable[DeclaredRequirement], choices: Choices) -> Iterator[Want]:
     for item in declared:
         yield from _wants_of(item.requirement, choices, text=str(item.requirement), origin=item.origin)
+
+
+def _chosen(locks: Iterable[Lock], choices: Choices, target: Target) -> Iterator[LockedProject]:
+    for lock in locks:
+        for project in lock.choose(target.satisfies_lock):
+            if project.name not in choices.excluded:
+                yield project
+
+
+def _locked_requirement(project: LockedProject) -> Requirement:
+    """What a source is told beforehand of a locked project."""
+    return parse_requirement(project.name if project.version is None else f"{project.name}=={project.version}")
 
 
 def _locked_want(project: LockedProject) -> Want:
@@ -209,21 +217,22 @@ def _constraints(limits: Iterable[DeclaredRequirement]) -> Mapping[str, Specifie
 
 
 def _all_terms(declared: Iterable[DeclaredRequirement], locked: Iterable[LockedProject]) -> Mapping[str, Terms]:
-    """Per project: whether yanked files are allowed, and the hashes that all statements of hashes allow, as in pip."""
+    """What holds for the files of each project; of hashes those that all allow who state some, as in pip."""
     terms: dict[str, Terms] = {}
 
-    def add(name: str, *, pinned: bool, hashes: Iterable[Digest]) -> None:
+    def add(name: str, *, pinned: bool, hashes: Iterable[Digest], locked: bool = False) -> None:
         known = terms.get(name, ANY_HASH)
         stated = frozenset(hashes) or None
         both = known.hashes & stated if known.hashes is not None and stated else stated or known.hashes
-        terms[name] = Terms(allow_yanked=known.allow_yanked or pinned, hashes=both)
+        yanked, any_date = known.allow_yanked or pinned, known.allow_any_date or locked
+        terms[name] = Terms(allow_yanked=yanked, allow_any_date=any_date, hashes=both)
 
     for item in declared:
         name = canonicalize_name(item.requirement.name)
         add(name, pinned=_is_pin(item.requirement.specifier), hashes=item.hashes)
     for project in locked:
         hashes = (digest for file in project.files for digest in file.hashes)
-        add(project.name, pinned=True, hashes=hashes)
+        add(project.name, pinned=True, hashes=hashes, locked=True)
     return terms
 
 

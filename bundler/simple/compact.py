@@ -2,54 +2,36 @@
 
 File names and versions lie in one text each, the entries, as the index wrote them, in one block with a table of their
 ends. So a page of 15,000 files costs a few slices to read, and an entry is decoded when it is asked for, by the codec
-of the form that it was written in. The files are grouped by version once, when the page is written.
+of the form that it was written in. The files are grouped by version once, when the page is written. A page that is kept
+is read from this form at once: the first run and the next see the same.
 
 Bytes from a cache are a stranger's: whatever isn't a whole page is a ValueError, and no place lies outside the page.
 Whether the bytes belong to this index and project is for whoever stored them to say. Tables of numbers have the
 machine's own byte order, which is stated: a cache on a shared disk is read by machines of one kind.
+
+What a codec or `simple.versions` finds in a page is part of the layout: a change there wants another number here.
 """
 
 from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import partial
-from itertools import accumulate
-from typing import Final, Literal
+from itertools import accumulate, chain
+from typing import Final
 
 import msgspec
 
-from bundler.simple.model import ProjectFile, ProjectPage
+from bundler.simple import html, json
+from bundler.simple.model import Form, Listing, ProjectFile, ProjectPage, Versions
+from bundler.simple.versions import are_versions, versions_of
 
-__all__ = ["CompactPage", "Entries", "Form", "ReadEntry", "read_page", "write_page"]
-
-#: Which codec an entry is for.
-Form = Literal["html", "json"]
-#: Reads an entry: its form, its text, what its link is relative to, and the file's name. Raises UnusableFile.
-ReadEntry = Callable[[Form, bytes, str, str], ProjectFile]
+__all__ = ["page_of", "read_page", "write_page"]
 
 _NUMBER: Final = "I"  # 4 bytes on every machine that CPython runs on
-_LAYOUT = f"bundler page 1, {sys.byteorder}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entries:
-    """The entries of a page as the index wrote them, in the order of its file names; `base` is that of their links."""
-
-    form: Form
-    base: str
-    texts: Iterable[bytes]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompactPage:
-    """A page and its files by version: `places(i)` are where the files of `versions[i]` stand on the page."""
-
-    page: ProjectPage
-    versions: tuple[str, ...]
-    places: Callable[[int], Sequence[int]]
+_LAYOUT: Final = f"bundler page 1, {sys.byteorder}"
+_READERS: Final = {"html": html.read_entry, "json": json.read_entry}
 
 
 class _Page(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True, kw_only=True, gc=False):
@@ -60,7 +42,7 @@ class _Page(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=
     status_reason: str | None
     form: Form
     base: str
-    filenames: str  # joined by newlines
+    filenames: str  # each with a newline
     versions: str  # likewise
     ends: memoryview  # of the entries in their block
     version_ends: memoryview  # of the versions' places among all places
@@ -71,30 +53,46 @@ class _Page(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=
 _decode = msgspec.msgpack.Decoder(_Page).decode
 
 
-def write_page(page: ProjectPage, entries: Entries, versions: Iterable[tuple[str, Sequence[int]]]) -> bytes:
-    """Write a page; `versions` are in the order in which they shall come back, each with the places of its files."""
-    texts = list(entries.texts)
-    grouped = list(versions)
+def page_of(listing: Listing) -> ProjectPage:
+    """The page that is made of what a codec read, where nobody will read it again."""
+
+    def read(index: int) -> ProjectFile:
+        return _READERS[listing.form](listing.entries[index], base=listing.base, filename=listing.filenames[index])
+
+    return ProjectPage(
+        name=listing.name,
+        url=listing.url,
+        filenames=_parted(_lines(listing.filenames)),
+        read=read,
+        status=listing.status,
+        status_reason=listing.status_reason,
+    )
+
+
+def write_page(listing: Listing) -> bytes:
+    """Write what a codec read."""
+    versions = versions_of(listing.filenames)
+    places = [versions.places(index) for index in range(len(versions.texts))]
     return msgspec.msgpack.encode(
         _Page(
             layout=_LAYOUT,
-            name=page.name,
-            url=page.url,
-            status=page.status,
-            status_reason=page.status_reason,
-            form=entries.form,
-            base=entries.base,
-            filenames=_joined(page.filenames),
-            versions=_joined([text for text, _ in grouped]),
-            ends=_table(accumulate(map(len, texts))),
-            version_ends=_table(accumulate(len(places) for _, places in grouped)),
-            places=_table(place for _, places in grouped for place in places),
-            entries=memoryview(b"".join(texts)),
+            name=listing.name,
+            url=listing.url,
+            status=listing.status,
+            status_reason=listing.status_reason,
+            form=listing.form,
+            base=listing.base,
+            filenames=_lines(listing.filenames),
+            versions=_lines(versions.texts),
+            ends=_table(accumulate(map(len, listing.entries))),
+            version_ends=_table(accumulate(map(len, places))),
+            places=_table(chain.from_iterable(places)),
+            entries=memoryview(b"".join(listing.entries)),
         )
     )
 
 
-def read_page(data: bytes | memoryview, read_entry: ReadEntry) -> CompactPage:
+def read_page(data: bytes | memoryview) -> ProjectPage:
     """Read what `write_page` wrote.
 
     Raises:
@@ -103,34 +101,33 @@ def read_page(data: bytes | memoryview, read_entry: ReadEntry) -> CompactPage:
     stored = _decode(data)
     filenames, versions = _parted(stored.filenames), _parted(stored.versions)
     ends, version_ends, places = _numbers(stored.ends), _numbers(stored.version_ends), _numbers(stored.places)
-    whole = (len(filenames), len(versions)) == (len(ends), len(version_ends))
+    whole = (len(filenames), len(versions)) == (len(ends), len(version_ends)) and are_versions(stored.versions)
     if stored.layout != _LAYOUT or not whole or max(places, default=-1) >= len(filenames):
         raise ValueError("not a page of this layout")
 
     def read(index: int) -> ProjectFile:
-        return read_entry(stored.form, bytes(_cut(stored.entries, ends, index)), stored.base, filenames[index])
+        entry = bytes(_cut(stored.entries, ends, index))
+        return _READERS[stored.form](entry, base=stored.base, filename=filenames[index])
 
-    page = ProjectPage(
+    return ProjectPage(
         name=stored.name,
         url=stored.url,
         filenames=filenames,
         read=read,
         status=stored.status,
         status_reason=stored.status_reason,
+        versions=Versions(texts=versions, places=partial(_cut, places, version_ends)),
     )
-    return CompactPage(page=page, versions=versions, places=partial(_cut, places, version_ends))
 
 
-def _joined(texts: Sequence[str]) -> str:
-    """Texts in one; an odd one with a newline becomes "", which is no file's name and no version."""
-    joined = "\n".join(texts)
-    if joined.count("\n") >= len(texts) > 0:
-        joined = "\n".join("" if "\n" in text else text for text in texts)
-    return joined + "\n" if texts else ""
+def _lines(texts: Sequence[str]) -> str:
+    """A line for each text; one with a newline in it becomes "", which is no file's name."""
+    joined = "\n".join((*texts, ""))
+    return joined if joined.count("\n") == len(texts) else _lines(["" if "\n" in text else text for text in texts])
 
 
-def _parted(joined: str) -> tuple[str, ...]:
-    return tuple(joined.removesuffix("\n").split("\n")) if joined else ()
+def _parted(lines: str) -> tuple[str, ...]:
+    return tuple(lines.removesuffix("\n").split("\n")) if lines else ()
 
 
 def _table(numbers: Iterable[int]) -> memoryview:

@@ -24,18 +24,17 @@ import codecs
 import html
 import re
 from dataclasses import dataclass, field
-from functools import partial
 from urllib.parse import unquote, urljoin
 
 from packaging.utils import canonicalize_name
 
 from bundler.digests import Digest
 from bundler.distributions import check_filename
-from bundler.errors import Refused
-from bundler.simple.model import ProjectFile, ProjectPage
+from bundler.errors import Refused, UnusableFile
+from bundler.simple.model import Listing, ProjectFile, ProjectPage
 from bundler.simple.rules import check_api_version, file_url, known_status, origin_of, read_digests, strongest
 
-__all__ = ["CONTENT_TYPE", "LEGACY_CONTENT_TYPE", "read_page", "write_page"]
+__all__ = ["CONTENT_TYPE", "LEGACY_CONTENT_TYPE", "read_entry", "read_listing", "write_page"]
 
 CONTENT_TYPE = "application/vnd.pypi.simple.v1+html"
 LEGACY_CONTENT_TYPE = "text/html"
@@ -52,18 +51,17 @@ _NAME = rf"[^{_SPACE}/>][^{_SPACE}/>=]*+"
 _ATTRIBUTE = re.compile(
     rf"""({_NAME})(?:[{_SPACE}]*+=[{_SPACE}]*+(?:"([^"]*+)"?+|'([^']*+)'?+|([^{_SPACE}>"'][^{_SPACE}>]*+)|))?+"""
 )
-_ALL = rf"(?:[{_SPACE}/]++|{re.sub(r'[(](?![?])', '(?:', _ATTRIBUTE.pattern)})*+"
-_ATTRIBUTES = re.compile(_ALL)
+_ATTRIBUTES = rf"(?:[{_SPACE}/]++|{re.sub(r'[(](?![?])', '(?:', _ATTRIBUTE.pattern)})*+"
 # An opened tag that never ends is no tag, and takes the rest of the page with it: the last but one alternative.
 _TOKEN = re.compile(
     rf"""<(?:
-    [aA](?=[{_SPACE}/>])(?P<anchor>(?:[{_SPACE}]++href="(?P<href>[^"]*+)")?+{_ALL})>
+    [aA](?=[{_SPACE}/>])(?P<anchor>(?:[{_SPACE}]++href="(?P<href>[^"]*+)")?+{_ATTRIBUTES})>
         (?:[^<]*+</[aA]>(?:[{_SPACE}]*+<br[{_SPACE}]*+/?+>)?+)?+
-    |(?P<tag>(?i:base|meta))(?=[{_SPACE}/>])(?P<attributes>{_ALL})>
-    |(?P<raw>(?i:script|style|title|textarea|xmp|iframe|noembed|noframes))(?=[{_SPACE}/>]){_ALL}>
+    |(?P<tag>(?i:base|meta))(?=[{_SPACE}/>])(?P<attributes>{_ATTRIBUTES})>
+    |(?P<raw>(?i:script|style|title|textarea|xmp|iframe|noembed|noframes))(?=[{_SPACE}/>]){_ATTRIBUTES}>
         (?P<text>(?:[^<]++|<(?!/(?i:(?P=raw))[{_SPACE}/>]))*+)
     |!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))
-    |/?[a-zA-Z][^{_SPACE}/>]*+{_ALL}(?:>|\Z)
+    |/?[a-zA-Z][^{_SPACE}/>]*+{_ATTRIBUTES}(?:>|\Z)
     |[!?/][^>]*+(?:>|\Z)
     )""",
     re.VERBOSE,
@@ -72,17 +70,17 @@ _TOKEN = re.compile(
 
 @dataclass(slots=True)
 class _Scan:
-    """What one pass over a page finds; `starts` are the places of the anchors' attributes in the text."""
+    """What one pass over a page finds; `anchors` are the attributes of those that name a file, as written."""
 
     filenames: list[str] = field(default_factory=list)
-    starts: list[int] = field(default_factory=list)
+    anchors: list[str] = field(default_factory=list)
     metas: dict[str, str] = field(default_factory=dict)
     base: str | None = None
     title: str = ""
 
 
-def read_page(body: bytes, *, url: str, name: str, charset: str | None = None) -> ProjectPage:
-    """Read a project's page; `charset` is the one that the content type states.
+def read_listing(body: bytes, *, url: str, name: str, charset: str | None = None) -> Listing:
+    """Take a project's page apart; `charset` is the one that the content type states.
 
     Raises:
         Refused: not an index page, of a major version above 1, with a `<base>` elsewhere, or in an odd charset.
@@ -97,11 +95,13 @@ def read_page(body: bytes, *, url: str, name: str, charset: str | None = None) -
             f"{url}: the page doesn't look like a project page of an index",
             hint="check the index URL, and whether a proxy or login page answers in its place",
         )
-    return ProjectPage(
+    return Listing(
         name=canonicalize_name(name),
         url=url,
-        filenames=tuple(scan.filenames),
-        read=partial(_read_file, text, scan.filenames, scan.starts, _base(scan.base, url)),
+        form="html",
+        base=_base(scan.base, url),
+        filenames=scan.filenames,
+        entries=[anchor.encode() for anchor in scan.anchors],
         status=known_status(scan.metas.get("pypi:project-status", "active")),
         status_reason=scan.metas.get("pypi:project-status-reason"),
     )
@@ -147,7 +147,7 @@ def _scan(text: str) -> _Scan:
             href = _attributes(token["anchor"]).get("href", "") if href is None else _unescape(href)
             if filename := _filename(href):
                 scan.filenames.append(filename)
-                scan.starts.append(token.start("anchor"))
+                scan.anchors.append(token["anchor"])
         elif kind == "attributes":
             attributes = _attributes(token["attributes"])
             scan.metas.setdefault(attributes.get("name", "").lower(), attributes.get("content", ""))
@@ -191,10 +191,16 @@ def _base(stated: str | None, url: str) -> str:
     return base
 
 
-def _read_file(text: str, filenames: list[str], starts: list[int], base: str, index: int) -> ProjectFile:
-    filename = check_filename(filenames[index])
-    span = _ATTRIBUTES.match(text, starts[index])
-    attributes = _attributes(span[0] if span else "")
+def read_entry(entry: bytes, *, base: str, filename: str) -> ProjectFile:
+    """Read an anchor's attributes.
+
+    Raises:
+        UnusableFile: the file's name or link isn't one that a page may hold.
+    """
+    check_filename(filename)
+    attributes = _attributes(entry.decode("utf-8", "replace"))
+    if "href" not in attributes:  # of a page that was damaged on its way
+        raise UnusableFile(f"{filename}: its entry has no link")
     href = attributes["href"].strip(_SPACE)
     metadata = attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata", "false"))
     return ProjectFile(

@@ -9,7 +9,6 @@ Left out: `versions` (file names tell), `gpg-sig`, `provenance`.
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -18,10 +17,10 @@ from packaging.version import Version
 
 from bundler.distributions import check_filename, parse_filename
 from bundler.errors import Refused, UnusableFile
-from bundler.simple.model import ProjectFile, ProjectPage
+from bundler.simple.model import Listing, ProjectFile, ProjectPage
 from bundler.simple.rules import check_api_version, file_url, known_status, read_digests, strongest
 
-__all__ = ["CONTENT_TYPE", "LATEST_CONTENT_TYPE", "read_page", "write_page"]
+__all__ = ["CONTENT_TYPE", "LATEST_CONTENT_TYPE", "read_entry", "read_listing", "write_page"]
 
 CONTENT_TYPE = "application/vnd.pypi.simple.v1+json"
 LATEST_CONTENT_TYPE = "application/vnd.pypi.simple.latest+json"
@@ -64,8 +63,8 @@ _decode_name = msgspec.json.Decoder(_Name).decode
 _decode_entry = msgspec.json.Decoder(_File).decode
 
 
-def read_page(body: bytes, *, url: str, name: str) -> ProjectPage:
-    """Read a project's page.
+def read_listing(body: bytes, *, url: str, name: str) -> Listing:
+    """Take a project's page apart.
 
     Raises:
         Refused: not such a page, one of another project, or of a major version above 1.
@@ -78,11 +77,13 @@ def read_page(body: bytes, *, url: str, name: str) -> ProjectPage:
     if canonicalize_name(page.name) != canonicalize_name(name):
         raise Refused(f"{url}: the page is of {page.name[:120]!r}, not of {name}")
     status = page.project_status or _Status()
-    return ProjectPage(
+    return Listing(
         name=canonicalize_name(name),
         url=url,
-        filenames=tuple(map(_filename, page.files)),
-        read=partial(_read_file, page.files, url),
+        form="json",
+        base=url,
+        filenames=list(map(_filename, page.files)),
+        entries=page.files,
         status=known_status(status.status),
         status_reason=status.reason,
     )
@@ -113,23 +114,28 @@ def _filename(raw: msgspec.Raw) -> str:
         return ""
 
 
-def _read_file(entries: list[msgspec.Raw], base: str, index: int) -> ProjectFile:
-    filename = check_filename(_filename(entries[index]))
+def read_entry(entry: bytes, *, base: str, filename: str) -> ProjectFile:
+    """Read a file's entry.
+
+    Raises:
+        UnusableFile: it's broken, or the file's name or link isn't one that a page may hold.
+    """
+    check_filename(filename)
     try:
-        entry = _decode_entry(entries[index])
+        stated = _decode_entry(entry)
     except (ValueError, RecursionError) as exc:
         raise UnusableFile(f"{filename}: its entry in the index is broken: {exc}") from exc
-    metadata = entry.dist_info_metadata if entry.core_metadata is None else entry.core_metadata
+    metadata = stated.dist_info_metadata if stated.core_metadata is None else stated.core_metadata
     return ProjectFile(
         filename=filename,
-        url=file_url(base, entry.url, filename),
-        hashes=read_digests(entry.hashes.items()),
-        size=entry.size,
-        requires_python=entry.requires_python or None,
+        url=file_url(base, stated.url, filename),
+        hashes=read_digests(stated.hashes.items()),
+        size=stated.size,
+        requires_python=stated.requires_python or None,
         has_metadata=metadata is not None and metadata is not False,
         metadata_digest=strongest(read_digests(metadata.items())) if isinstance(metadata, dict) else None,
-        yanked=(entry.yanked if isinstance(entry.yanked, str) else "") if entry.yanked else None,
-        upload_time=entry.upload_time,
+        yanked=(stated.yanked if isinstance(stated.yanked, str) else "") if stated.yanked else None,
+        upload_time=stated.upload_time,
     )
 
 

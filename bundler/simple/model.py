@@ -3,18 +3,43 @@
 The model follows the newest PEP; the codecs (`simple.json`, `simple.html`) adapt. Read in this order: PEP 503 (HTML),
 592 (yanked), 629 (api version), 658 and 714 (metadata files), 691 (JSON), 700 (sizes, upload times), 792 (status).
 
-A page may hold 15,000 files of which a resolution looks at five. So a page knows all file names at once, and reads
-the rest of a file's entry when that file is asked for.
+A page may hold 15,000 files of which a resolution looks at five. So the codecs take a page apart into file names and
+entries as they were written (`Listing`), and a page knows all file names at once and reads the rest of a file's entry
+when that file is asked for (`ProjectPage`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from bundler.digests import Digest
 
-__all__ = ["ProjectFile", "ProjectPage"]
+__all__ = ["ACCEPT", "Form", "Listing", "ProjectFile", "ProjectPage", "Versions"]
+
+#: The forms in which a page is asked for, the best first (PEP 691).
+ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
+
+#: Which codec an entry is for.
+Form = Literal["html", "json"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A project's page as an index wrote it: file names, and each file's entry, to be read by the codec of its form."""
+
+    name: str
+    url: str
+    form: Form
+    #: What links are relative to.
+    base: str
+    #: In the index's order, and hostile until parsed.
+    filenames: Sequence[str]
+    #: As many.
+    entries: Sequence[bytes]
+    status: str
+    status_reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +70,14 @@ class ProjectFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Versions:
+    """A page's files by version, newest first: `places(i)` are where the files of the version `texts[i]` stand."""
+
+    texts: tuple[str, ...]
+    places: Callable[[int], Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectPage:
     """All files of one project on one index, in the index's order.
 
@@ -59,6 +92,8 @@ class ProjectPage:
     #: PEP 792: active, archived, quarantined or deprecated.
     status: str = "active"
     status_reason: str | None = None
+    #: Of these file names, where that has been worked out already.
+    versions: Versions | None = field(default=None, repr=False, compare=False)
 
     def files(self) -> Iterator[ProjectFile]:
         """Every entry, read; raises UnusableFile at the first that can't be used."""

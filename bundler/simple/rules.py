@@ -15,7 +15,9 @@ _STATUSES = ("active", "archived", "quarantined", "deprecated")
 _PORTS = {"http": 80, "https": 443}
 _CONTROL = re.compile(r"[\0-\x20\x7f]")
 # Nearly every link: absolute already, so that urljoin, 20 times slower, would return it as it is.
-_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+)*+/[A-Za-z0-9/._+!%~-]*+(?=#|\Z)")
+_PLAIN_URL = re.compile(
+    r"https?://[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+)*+(?::[1-5]?[0-9]{1,4}+)?+/[A-Za-z0-9/._+!%~-]*+(?=#|\Z)"
+)
 #: What DNS can look up, or an address; anything else would end the build deep inside the HTTP library.
 _HOST = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?|[0-9A-Fa-f:.%]+")
 _API_VERSION = re.compile(r"([0-9]{1,9})\.[0-9]{1,9}")

@@ -12,7 +12,6 @@ Left out: a ceiling on what a fetch brings, for which git has no setting; only t
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -26,6 +25,7 @@ from typing import IO, BinaryIO, cast
 from urllib.parse import quote, urlsplit
 
 from bundler.errors import EnvironmentProblem, SourceError, Unavailable, UnusableFile
+from bundler.requirements.quoting import shown
 from bundler.trees.repositories import Login, Repository
 
 __all__ = ["Git"]
@@ -48,7 +48,6 @@ _SETTINGS = (
 _HELPER = (
     """!f() { test "$1" != get || printf 'username=%s\\npassword=%s\\n' "$BUNDLER_USER" "$BUNDLER_PASSWORD"; }; f"""
 )
-_USERINFO = re.compile(r"://[^/\s@']*@")
 _MAX_LINES = 6
 
 
@@ -155,7 +154,7 @@ class Git:
     def _failure(self, verb: str, said: IO[bytes], *, late: bool) -> SourceError:
         said.seek(max(0, said.seek(0, os.SEEK_END) - 4096))
         lines = self._redacted(said.read().decode("utf-8", "replace")).splitlines()
-        details = tuple(line.strip() for line in lines[-_MAX_LINES:] if line.strip())
+        details = tuple(shown(line.strip()) for line in lines[-_MAX_LINES:] if line.strip())
         if late:
             return Unavailable(f"{self._subject()}: git took longer than {TIMEOUT:.0f} seconds", details=details)
         hint = "check the URL, and that git reaches it without asking for anything" if self._repository else None
@@ -165,7 +164,7 @@ class Git:
         secrets = self._login.pair() if self._login is not None else ()
         for secret in filter(None, secrets):
             text = text.replace(secret, "***").replace(quote(secret, safe=""), "***")
-        return _USERINFO.sub("://***@", text)
+        return text
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

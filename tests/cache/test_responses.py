@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bundler.cache.responses import ResponseStore, StoredAnswer, StoredResponse
+from bundler.cache.responses import ResponseStore, StoredAnswer
 from bundler.digests import Digest
 
 URL = "https://index.example/simple/x/"
-PAGE = StoredResponse(
-    url=URL, asked_at=1000.5, headers={"etag": '"a"', "content-type": "text/html"}, body=b"<html>\n\x00 body"
-)
+ANSWER = StoredAnswer.of(url=URL, asked_at=1000.5, headers={"etag": '"a"', "content-type": "text/html"}, body=b"<html>")
+COMPACT = b"\x00 compact\n"
 WHEEL = Digest.sha256(b"a wheel")
 
 
@@ -24,29 +23,6 @@ def store(tmp_path: Path) -> ResponseStore:
 def only_file(tmp_path: Path) -> Path:
     (path,) = (path for path in tmp_path.rglob("*") if path.is_file())
     return path
-
-
-def test_a_page_comes_back_as_it_was(store: ResponseStore) -> None:
-    store.store_page(URL, "html", PAGE)
-    assert store.page(URL, "html") == PAGE
-    assert store.page(URL, "json") is None
-    assert store.page(URL + "y", "html") is None
-
-
-def test_a_page_replaces_a_former_one_and_can_be_dropped(store: ResponseStore) -> None:
-    store.store_page(URL, "html", PAGE)
-    newer = StoredResponse(url=URL, asked_at=2000.0, headers={}, body=b"newer")
-    store.store_page(URL, "html", newer)
-    assert store.page(URL, "html") == newer
-    store.drop_page(URL, "html")
-    store.drop_page(URL, "html")
-    assert store.page(URL, "html") is None
-    assert store.problem is None
-
-
-def test_only_the_headers_that_matter_are_kept(store: ResponseStore, tmp_path: Path) -> None:
-    store.store_page(URL, "html", StoredResponse(url=URL, asked_at=0, headers={"set-cookie": "canary"}, body=b""))
-    assert b"canary" not in only_file(tmp_path).read_bytes()
 
 
 def test_metadata_comes_back_by_the_wheels_digest(store: ResponseStore) -> None:
@@ -71,22 +47,6 @@ def test_every_flipped_byte_and_every_cut_counts_as_absent_or_changes_nothing(
     assert store.metadata(WHEEL) == b"Name: x\n"
 
 
-def test_a_flipped_body_counts_as_absent(store: ResponseStore, tmp_path: Path) -> None:
-    store.store_page(URL, "html", PAGE)
-    path = only_file(tmp_path)
-    path.write_bytes(path.read_bytes()[:-1] + b"X")
-    assert store.page(URL, "html") is None
-
-
-def test_the_answer_to_another_question_counts_as_absent(store: ResponseStore, tmp_path: Path) -> None:
-    store.store_page(URL, "html", PAGE)
-    swapped = only_file(tmp_path).read_bytes()
-    store.drop_page(URL, "html")
-    store.store_page("https://index.example/simple/y/", "html", PAGE)
-    only_file(tmp_path).write_bytes(swapped)
-    assert store.page("https://index.example/simple/y/", "html") is None
-
-
 def test_another_schema_counts_as_absent(store: ResponseStore, tmp_path: Path) -> None:
     store.store_metadata(WHEEL, b"Name: x\n")
     path = only_file(tmp_path)
@@ -108,17 +68,12 @@ def test_a_link_counts_as_absent(store: ResponseStore, tmp_path: Path) -> None:
 def test_a_cache_that_cant_be_written_fails_nothing_and_says_why(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     store = ResponseStore(tmp_path / "file")
-    store.store_page(URL, "html", PAGE)
+    store.store_compact_page(URL, "html", ANSWER.source, COMPACT)
+    store.store_answer(URL, "html", ANSWER)
     store.store_metadata(WHEEL, b"")
-    store.drop_page(URL, "html")
-    assert store.page(URL, "html") is None
+    store.drop_answer(URL, "html")
+    assert store.answer(URL, "html") is None
     assert store.problem is not None
-
-
-# --- answers and their pages ---------------------------------------------------------------------------------------
-
-ANSWER = StoredAnswer.of(url=URL, asked_at=1000.5, headers={"etag": '"a"', "content-type": "text/html"}, body=b"<html>")
-COMPACT = b"\x00 compact\n"
 
 
 def page_of(store: ResponseStore) -> bytes | None:
@@ -172,9 +127,33 @@ def test_the_source_is_all_that_a_page_depends_on() -> None:
     assert len(set(others)) == len(others)
 
 
-def test_only_the_headers_that_freshness_needs_are_kept_of_an_answer() -> None:
-    headers = {"set-cookie": "canary", "date": "now"}
-    assert StoredAnswer.of(url=URL, asked_at=0, headers=headers, body=b"").headers == {"date": "now"}
+def test_only_the_headers_that_matter_are_kept(store: ResponseStore, tmp_path: Path) -> None:
+    store.store_answer(URL, "html", replace(ANSWER, headers={"set-cookie": "canary", "date": "now"}))
+    stored = store.answer(URL, "html")
+    assert stored is not None
+    assert stored.headers == {"date": "now"}
+    assert b"canary" not in only_file(tmp_path).read_bytes()
+
+
+def test_the_answer_to_another_question_counts_as_absent(kept: ResponseStore, tmp_path: Path) -> None:
+    other = URL + "y"
+    kept.store_compact_page(other, "html", ANSWER.source, COMPACT)
+    kept.store_answer(other, "html", ANSWER)
+    for question in ("GET {} html", "page GET {} html"):
+        mine, others = (
+            tmp_path / "pages" / Digest.sha256(question.format(url).encode()).hexdigest for url in (URL, other)
+        )
+        others.write_bytes(mine.read_bytes())
+    assert kept.answer(other, "html") is None
+    assert kept.compact_page(other, "html", ANSWER.source) is None
+
+
+def test_an_answer_with_its_body_as_bundler_once_kept_it_counts_as_absent(store: ResponseStore, tmp_path: Path) -> None:
+    store.store_answer(URL, "html", ANSWER)
+    head = {"question": f"GET {URL} html", "url": URL, "asked_at": 1000.5, "headers": {}}
+    head["sha256"] = Digest.sha256(b"<html>").hexdigest
+    only_file(tmp_path).write_bytes(json.dumps(head).encode() + b"\n<html>")
+    assert store.answer(URL, "html") is None
 
 
 def test_every_flipped_byte_and_every_cut_of_an_answer_or_a_page_counts_as_absent(

@@ -130,7 +130,7 @@ def test_info_counts_each_kind(home: Path) -> None:
                 writer.write(data)
         os.utime(store.blobs.path(Digest.sha256(b"one")), (1000, 1000))
         store.responses.store_metadata(Digest.sha256(b"one"), b"Name: x")
-        blobs, pages, metadata, _checks = store.info()
+        blobs, pages, metadata, *_ = store.info()
     assert (blobs.files, blobs.bytes, blobs.oldest, pages.files, metadata.files) == (2, 8, 1000.0, 0, 1)
     assert blobs.newest is not None
     assert blobs.newest > 1000

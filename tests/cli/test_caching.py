@@ -27,9 +27,10 @@ def test_info_counts_what_a_build_left(
     assert (report["directory"], report["problem"]) == (str(tmp_path / "cache"), None)
     assert {entry["kind"]: entry["files"] for entry in report["contents"]} == {
         "blobs": 2,
-        "pages": 2,
+        "pages": 4,  # two answers and the pages in them
         "metadata": 2,
         "checks": 2,
+        "locks": 0,
     }
     text = run(capsys, "cache", "info", *options).out
     assert text.splitlines()[0] == f"{tmp_path / 'cache'}: usable"

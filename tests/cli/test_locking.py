@@ -131,4 +131,56 @@ def test_what_stands_in_the_way_of_a_lock_is_said_before_any_work(
 
 def test_json_names_what_was_written(capsys: pytest.CaptureFixture[str]) -> None:
     outcome = lock(capsys, "app", *ONE, "--json", "-q")
-    assert outcome.json == {"locks": ["pylock.toml"], "targets": {LINUX: 2}, "warnings": []}
+    assert outcome.json == {"locks": ["pylock.toml"], "targets": {LINUX: 2}, "passed_over": [], "warnings": []}
+
+
+def test_a_lock_never_replaces_what_it_was_made_from(
+    capsys: pytest.CaptureFixture[str], place: Path, index: FakeIndex
+) -> None:
+    (place / "inner.txt").write_text("app\n")
+    (place / "outer.txt").write_text("-r inner.txt\n")
+    (place / "pyproject.toml").write_text('[project]\nname = "mine"\ndependencies = ["app"]\n')
+    for words in (("-r", "outer.txt", "-o", "inner.txt"), ("-c", "inner.txt", "lib", "-o", "inner.txt")):
+        assert run(capsys, "lock", "--upgrade", *words).code == 2
+    assert run(capsys, "lock", "--upgrade", "app", "-o", "pyproject.toml").code == 2
+    assert run(capsys, "build", "-r", "outer.txt", "-o", "inner.txt").code == 2
+    assert (place / "inner.txt").read_text() == "app\n"
+    assert index.requests == []
+
+
+def test_standard_output_holds_one_lock_and_warnings_go_aside(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "lock", "app", *BOTH, "--per-target", "-o", "-").code == 2
+    assert run(capsys, "lock", "app", *ONE, "--json", "-o", "-").code == 2
+    outcome = lock(capsys, "app[nothing]", *ONE, "-o", "-")
+    assert tomllib.loads(outcome.out)["packages"]
+    assert "warning: app 1.0 has no extra 'nothing'" in outcome.err
+
+
+def test_upgrading_a_project_that_the_lock_lacks_is_refused_with_the_nearest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lock(capsys, "app", *ONE)
+    outcome = run(capsys, "lock", "app", *ONE, "-P", "appp")
+    assert outcome.code == 2
+    assert "did you mean app?" in outcome.err
+
+
+def test_a_variable_for_the_bundle_does_not_name_the_lock(
+    capsys: pytest.CaptureFixture[str], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUNDLER_OUTPUT", "app.tar.zst")
+    lock(capsys, "app", *ONE)
+    assert left_in(place) == ["pylock.toml"]
+
+
+def test_an_entry_for_other_targets_leaves_its_project_to_the_index(
+    capsys: pytest.CaptureFixture[str], place: Path, index: FakeIndex
+) -> None:
+    index.add_wheel("lib", "2.0")
+    (place / "pylock.toml").write_text(
+        'lock-version = "1.0"\ncreated-by = "hand"\n[[packages]]\nname = "lib"\nversion = "1.0"\n'
+        "marker = \"sys_platform == 'win32'\"\n[[packages.wheels]]\n"
+        'url = "https://files.example/lib-1.0-py3-none-any.whl"\nhashes = { sha256 = "' + "0" * 64 + '" }\n'
+    )
+    lock(capsys, "lib", "-r", "pylock.toml", *ONE, "-o", "pylock.new.toml")
+    assert versions(place / "pylock.new.toml") == {"lib": "2.0"}

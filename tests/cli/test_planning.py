@@ -45,6 +45,17 @@ def test_a_script_says_what_it_needs(capsys: pytest.CaptureFixture[str], place: 
     assert locked(capsys, "run.py") == {"app": "1.0", "lib": "1.0"}
 
 
+def test_a_script_says_how_new_its_packages_may_be(
+    capsys: pytest.CaptureFixture[str], place: Path, index: FakeIndex
+) -> None:
+    index.add_wheel("app", "2.0", upload_time="2026-02-01T00:00:00Z")
+    index.add_wheel("app", "1.5", upload_time="2026-01-01T00:00:00Z")
+    script = '# /// script\n# dependencies = ["app"]\n# [tool.uv]\n# exclude-newer = "2026-01-15"\n# ///\n'
+    (place / "run.py").write_text(script)
+    assert locked(capsys, "run.py") == {"app": "1.5"}
+    assert locked(capsys, "run.py", "--exclude-newer", "2026-03-01") == {"app": "2.0"}
+
+
 def test_settings_are_defaults_that_variables_and_the_command_line_outdo(
     capsys: pytest.CaptureFixture[str], place: Path, index: FakeIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,13 +39,14 @@ def test_options_stand_under_their_own_names_for_every_command_that_has_them(tmp
 
 
 def test_paths_are_relative_to_the_file_and_urls_stay(tmp_path: Path) -> None:
+    (tmp_path / "wheels").mkdir()
     text = (
         '[tool.bundler]\nrequirement = ["in/a.txt", "/b.txt"]\nfind-links = ["wheels", "https://files.example/x/"]\n'
         'output = "out/app.tar.zst"\n'
     )
     assert defaults(tmp_path, text) == {
         "requirement_files": [str(tmp_path / "in/a.txt"), "/b.txt"],
-        "find_links": [str(tmp_path / "wheels"), "https://files.example/x/"],
+        "find_links": [(tmp_path / "wheels").as_uri(), "https://files.example/x/"],
         "output": str(tmp_path / "out/app.tar.zst"),
     }
 
@@ -98,6 +99,10 @@ def test_indexes_are_read_in_order_with_their_projects_normalized(tmp_path: Path
         ("[[tool.bundler.index]]\nname = 'x'", "isn't as it should be", None),
         ("[[tool.bundler.index]]\nurl = 'x'\nprojects = 'a'", "isn't as it should be", None),
         ("x = [", "isn't valid TOML", None),
+        (".".join(["x"] * 10_000) + " = 1", "more than 64 parts", None),
+        ("lock = 1", "lock under [tool.bundler] isn't a table", "write [tool.bundler.lock]"),
+        ("[[tool.bundler.index]]\nurl = 'x'\nname = 3", "isn't as it should be", None),
+        ('output = "a\\u0000b"', "output under [tool.bundler] holds a NUL", None),
     ],
 )
 def test_what_isnt_understood_is_refused_with_the_file(

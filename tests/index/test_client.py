@@ -3,19 +3,19 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from traceback import format_exception
 
 import pytest
 from packaging.requirements import Requirement
 
+from bundler.distributions import CoreMetadata
 from bundler.errors import IntegrityError, NotFound, Refused, Unavailable, UnusableFile, UsageError
 from bundler.index.client import IndexClient
 from bundler.index.locations import Credentials, IndexLocation
-from bundler.index.pages import ACCEPT
 from bundler.index.places import PlacedIndex, Places
-from bundler.simple.model import ProjectFile, ProjectPage
+from bundler.simple.model import ACCEPT, ProjectFile, ProjectPage
 from bundler.targets.model import Target
 from tests.index.worlds import CANARY, LOCATION, OTHER, WHEEL, World, Worlds, indexes, populate
 from tests.support.source_conformance import TARGET, SourceConformance, file_of
@@ -561,15 +561,22 @@ def test_a_password_opens_the_index_and_is_not_in_the_cache(
 
 
 def test_a_hint_fills_the_memory_and_changes_no_answer(world: Worlds) -> None:
-    def first(page: ProjectPage, requirements: Sequence[Requirement], target: Target) -> ProjectFile | None:
-        chosen.set()
-        return page.read(0)
+    class First:
+        def likely_file(
+            self, page: ProjectPage, requirements: Sequence[Requirement], target: Target
+        ) -> ProjectFile | None:
+            chosen.set()
+            return page.read(0)
+
+        def needed(self, metadata: CoreMetadata, extras: Sequence[str], target: Target) -> Iterable[Requirement]:
+            return metadata.requires_dist
 
     chosen = threading.Event()
     made = world()
     made.index.add_wheel("x", "1.0")
-    with made.run(choose=first) as client:
+    with made.run(guide=First()) as client:
         client.anticipate([Requirement("x")], TARGET)
+        client.anticipate_files([client.page("x").read(0)])
         assert chosen.wait(5)
         assert client.metadata(client.page("x").read(0)).name == "x"
     assert made.index.count("/simple/x/") == 1

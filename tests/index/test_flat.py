@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from bundler.digests import Digest
 from bundler.distributions import check_filename
 from bundler.errors import IntegrityError, UnusableFile, UsageError
 from bundler.index.flat import FlatPlace, merged, with_local_digests
+from bundler.resolution.candidates import releases_of
 from bundler.simple.model import ProjectFile, ProjectPage
+from bundler.simple.versions import versions_of
 
 WHEEL = "x-1.0-py3-none-any.whl"
 ONE, TWO = Digest.sha256(b"1"), Digest.sha256(b"2")
@@ -169,3 +172,12 @@ def test_only_local_files_without_a_hash_are_hashed(tmp_path: Path) -> None:
         with_local_digests(page(elsewhere)).read(0)
     digests = [file.digest for file in with_local_digests(page(local, stated, entry())).files()]
     assert digests == [ONE, TWO, None]
+
+
+def test_the_versions_of_a_merged_page_are_those_of_all_its_files() -> None:
+    owner = replace(page(entry(), entry("x-2.0.tar.gz")), versions=versions_of([WHEEL, "x-2.0.tar.gz"]))
+    both = merged("x", owner, [place(entry("x-3.0.tar.gz"), entry("x-1.0.tar.gz"))])
+    assert both is not None
+    found = [(str(release.version), [both.filenames[at] for at in release.entries]) for release in releases_of(both)]
+    assert found == [("3.0", ["x-3.0.tar.gz"]), ("2.0", ["x-2.0.tar.gz"]), ("1.0", [WHEEL, "x-1.0.tar.gz"])]
+    assert [str(release.version) for release in releases_of(owner)] == ["2.0", "1.0"]

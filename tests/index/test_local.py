@@ -64,7 +64,7 @@ def test_a_page_is_its_json_or_else_its_html(tmp_path: Path) -> None:
     project.mkdir()
     (project / "index.html").write_bytes(b"<html>")
     with opened(f"{project.as_uri()}/", {}) as answer:
-        assert answer.headers["content-type"] == "text/html"
+        assert answer.headers["content-type"] == "application/vnd.pypi.simple.v1+html"
     (project / "index.json").write_bytes(b"{}")
     with opened(f"{project.as_uri()}/", {}) as answer:
         assert (answer.headers["content-type"], b"".join(answer.chunks())) == (JSON_TYPE, b"{}")

@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from bundler.errors import Refused
-from bundler.index.pages import ACCEPT
-from tests.index.worlds import LOCATION, WHEEL, Worlds
+from bundler.index.pages import Pages
+from bundler.simple.model import ACCEPT
+from tests.index.worlds import LOCATION, WHEEL, World, Worlds, indexes
 from tests.support.fake_index import JSON_TYPE
 from tests.support.source_conformance import file_of
 
@@ -126,13 +127,158 @@ def test_a_304_about_something_else_is_not_believed(world: Worlds) -> None:
         made.run().page("y")
 
 
-def test_a_poisoned_page_heals_itself(world: Worlds, tmp_path: Path) -> None:
+def test_the_same_page_under_another_validator_is_renewed(world: Worlds) -> None:
+    made = world(max_age=600)
+    made.index.add_wheel("x", "1.0")
+    first = made.run().page("x")
+    kept = written(made)
+    made.time += 601
+    question = httpx.Request("GET", f"{LOCATION}x/", headers={"accept": ACCEPT})
+    answer = made.index.handler(question)
+    headers = {**answer.headers, "etag": '"other"'}
+    made.index.fault("/simple/", "status", status=200, headers=headers, body=answer.read())
+    assert made.run().page("x") == first
+    assert len(written(made).items() & kept.items()) == 1  # the page, and not the answer
+    made.time += 599
+    assert made.run().page("x") == first
+    made.time += 2
+    made.run().page("x")
+    assert made.index.requests[-1].headers["if-none-match"] == '"other"'
+
+
+def test_a_page_that_may_no_longer_be_kept_is_dropped(world: Worlds) -> None:
+    made = world(max_age=0)
+    made.index.add_wheel("x", "1.0")
+    first = made.run().page("x")
+    headers = {"cache-control": "no-store"}
+    made.index.fault("/simple/", "status", status=304, headers=headers)
+    current = pages_of(made).current(f"{LOCATION}x/", "x")
+    assert written(made) == {}
+    assert current.page() == first
+
+
+# What is current
+
+
+def pages_of(made: World) -> Pages:
+    return Pages(made.transport(indexes(LOCATION)), made.store.responses, lambda: made.time)
+
+
+def written(made: World) -> dict[Path, bytes]:
+    places = (made.store.root / "v1" / "pages").iterdir()
+    return {path: path.read_bytes() for path in places}
+
+
+def test_what_is_current_has_the_same_source_as_long_as_nothing_changes(world: Worlds) -> None:
+    made = world(max_age=600)
+    made.index.add_wheel("x", "1.0")
+    new = pages_of(made).current(f"{LOCATION}x/", "x")
+    fresh = pages_of(made).current(f"{LOCATION}x/", "x")
+    made.time += 601
+    confirmed = pages_of(made).current(f"{LOCATION}x/", "x")
+    assert made.index.count("/simple/") == 2
+    assert new.source == fresh.source == confirmed.source
+    assert new.page() == fresh.page() == confirmed.page()
+    made.time += 601
+    made.index.add_wheel("x", "2.0")
+    changed = pages_of(made).current(f"{LOCATION}x/", "x")
+    assert changed.source not in (None, new.source)
+    assert len(changed.page().filenames) == 2
+    assert made.index.count("/simple/") == 3
+
+
+def test_the_source_is_told_without_reading_the_page(world: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = world(max_age=None)
+    made.index.add_wheel("x", "1.0")
+    made.run().page("x")
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("read")
+
+    for name in ("read_page", "write_page"):
+        monkeypatch.setattr(f"bundler.index.pages.{name}", refuse)
+    again = pages_of(made).current(f"{LOCATION}x/", "x")
+    assert again.source is not None
+    with pytest.raises(AssertionError, match="read"):
+        again.page()
+
+
+def test_what_could_never_be_used_again_is_not_kept(world: Worlds) -> None:
+    made = world(max_age=None, etag=False)
+    made.index.add_wheel("x", "1.0")
+    assert pages_of(made).current(f"{LOCATION}x/", "x").page().filenames == ("x-1.0-py3-none-any.whl",)
+    assert made.store.responses.answer(f"{LOCATION}x/", ACCEPT) is None
+    assert [kind.files for kind in made.store.info() if kind.kind == "pages"] == [0]
+
+
+def test_a_page_that_is_damaged_after_its_source_was_told_is_asked_for(world: Worlds) -> None:
     made = world()
     made.index.add_wheel("x", "1.0")
     made.run().page("x")
-    (path,) = (path for path in (tmp_path / "cache" / "v1" / "pages").rglob("*") if path.is_file())
-    good = path.read_bytes()
-    for poison in (b"", good[:-5], good.replace(b"x-1.0", b"x-6.6"), b"\xff" * 10_000):
-        path.write_bytes(poison)
-        assert made.run().page("x").filenames == (WHEEL,)
-        assert path.read_bytes() == good
+    current = pages_of(made).current(f"{LOCATION}x/", "x")
+    before = current.source
+    for path in written(made):
+        path.write_bytes(b"")
+    made.index.add_wheel("x", "2.0")
+    assert len(current.page().filenames) == 2
+    assert current.source != before
+    assert current.source == pages_of(made).current(f"{LOCATION}x/", "x").source
+
+
+def test_a_local_page_has_no_source(world: Worlds, tmp_path: Path) -> None:
+    (tmp_path / "links.html").write_text(f'<a href="{WHEEL}">')
+    current = pages_of(world()).current((tmp_path / "links.html").as_uri(), "")
+    assert (current.source, current.page().filenames) == (None, (WHEEL,))
+
+
+# What may lie in a cache
+
+
+def test_poisoned_pages_heal_themselves(world: Worlds) -> None:
+    made = world()
+    made.index.add_wheel("x", "1.0")
+    first = made.run().page("x")
+    for path, good in written(made).items():
+        for poison in (b"", good[:-5], good.replace(b"x", b"y"), b"\xff" * 10_000):
+            path.write_bytes(poison)
+            assert made.run().page("x") == first
+            assert path.read_bytes() == good
+
+
+@pytest.mark.parametrize("page", [b"", b"no page", b"\x91" * 100_000])
+def test_a_page_that_was_stored_by_somebody_else_counts_as_absent(world: Worlds, page: bytes) -> None:
+    made = world()
+    made.index.add_wheel("x", "1.0")
+    first = made.run().page("x")
+    stored = made.store.responses.answer(f"{LOCATION}x/", ACCEPT)
+    assert stored is not None
+    made.store.responses.store_compact_page(f"{LOCATION}x/", ACCEPT, stored.source, page)
+    assert made.run().page("x") == first
+    assert made.index.count("/simple/") == 2
+
+
+def test_a_stored_page_of_another_project_counts_as_absent(world: Worlds) -> None:
+    made = world(form="html")
+    made.index.add_wheel("x", "1.0")
+    made.run().page("x")
+    assert pages_of(made).page(f"{LOCATION}x/", "y").name == "y"
+    assert made.index.count("/simple/") == 2
+
+
+def test_processes_that_store_two_answers_at_once_leave_none_or_one(world: Worlds) -> None:
+    """In whatever order they write an old and a new page and answer: what is left fits, or counts as none."""
+    made = world()
+    made.index.add_wheel("x", "1.0")
+    made.run().page("x")
+    old = written(made)
+    made.store.responses.drop_answer(f"{LOCATION}x/", ACCEPT)
+    made.index.add_wheel("x", "2.0")
+    newer = made.run().page("x")
+    new = written(made)
+    for path in old:
+        for one, other in ((old, new), (new, old)):
+            for each, data in (one | {path: other[path]}).items():
+                each.write_bytes(data)
+            current = pages_of(made).current(f"{LOCATION}x/", "x")
+            assert current.page() == newer
+            assert written(made) == new

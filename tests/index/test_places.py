@@ -47,8 +47,13 @@ def test_a_project_is_asked_for_where_it_is_pinned_or_else_on_what_isnt_explicit
     assert (places.pinned("x"), places.pinned("y")) == (True, False)
 
 
-def test_find_links_may_be_paths_and_urls() -> None:
-    written = ("/srv/my wheels 100%", "file:///srv/links.html", "https://h.example/links.html", "HTTPS://h.example/a")
+def test_find_links_may_be_pages_and_directories() -> None:
+    written = (
+        "file:///srv/my%20wheels%20100%25",
+        "file:///srv/links.html",
+        "https://h.example/links.html",
+        "HTTPS://h.example/a",
+    )
     places = Places.of(Options(no_index=True, find_links=written), default_url=DEFAULT)
     assert [place.url for place in places.find_links] == [
         "file:///srv/my%20wheels%20100%25",

@@ -10,7 +10,7 @@ from bundler.cache.store import Store
 from bundler.index.client import IndexClient
 from bundler.index.locations import IndexLocation
 from bundler.index.places import PlacedIndex, Places
-from bundler.index.prefetch import Choose
+from bundler.index.prefetch import Guide
 from bundler.index.transport import Transport
 from bundler.simple.model import ProjectFile
 from tests.support.fake_index import FakeIndex
@@ -55,14 +55,14 @@ class World:
         places: Places | None = None,
         given: Mapping[str, tuple[ProjectFile, ...]] | None = None,
         environment: Mapping[str, str] | None = None,
-        choose: Choose | None = None,
+        guide: Guide | None = None,
     ) -> IndexClient:
         places = places or indexes(*(urls or (LOCATION,)))
         return IndexClient(
             places,
             transport=self.transport(places, environment),
             store=self.store,
-            choose=choose,
+            guide=guide,
             given=given or {},
             now=lambda: self.time,
         )

@@ -232,14 +232,15 @@ def test_a_positional_file_of_another_kind_gets_a_hint(name: str) -> None:
     assert caught.value.hint == f"did you mean -r {name}?"
 
 
-@pytest.mark.parametrize("name", ["pylock.toml", "pylock.linux.toml", "other.toml"])
+@pytest.mark.parametrize("name", ["pylock.toml", "pylock.linux.toml", "other.toml", "deps.lock"])
 def test_a_pylock_is_a_lock(name: str) -> None:
     (lock,) = _file(name, PYLOCK).locks
     assert [(project.name, str(project.version)) for project in lock.projects] == [("click", "8.1"), ("flask", "3.0")]
 
 
-def test_a_uv_lock_is_a_lock() -> None:
-    (lock,) = _file("uv.lock", sample("locks/uv-app.lock")).locks
+@pytest.mark.parametrize("name", ["uv.lock", "deps.lock"])
+def test_a_uv_lock_is_a_lock(name: str) -> None:
+    (lock,) = _file(name, sample("locks/uv-app.lock")).locks
     assert lock.projects
 
 
@@ -248,6 +249,29 @@ def test_a_poetry_lock_is_read_with_the_project_beside_it(name: str) -> None:
     files = {"in/poetry.lock": sample(f"locks/{name}"), "in/pyproject.toml": sample("locks/poetry-1.x-pyproject.toml")}
     (lock,) = _inputs(files, Inputs(requirement_files=("in/poetry.lock",))).locks
     assert lock.projects
+
+
+def test_a_poetry_lock_is_one_under_another_name_too() -> None:
+    (lock,) = _file("deps.lock", sample("locks/poetry-2.1.lock")).locks
+    assert lock.projects
+
+
+def test_a_lock_whose_hashes_no_index_states_constrains_nothing() -> None:
+    text = PYLOCK.replace(f'sha256 = "{SHA256}"', f'sha512 = "{"c" * 128}"')
+    with pytest.raises(RequirementError, match=r"click-8\.1-py3-none-any\.whl has no hash by sha256"):
+        _inputs({"pylock.toml": text}, Inputs(constraint_files=("pylock.toml",)))
+
+
+def test_poetry_may_want_the_pre_releases_of_one_project() -> None:
+    text = "[tool.poetry.dependencies]\nFlask = { version = '^3', allow-prereleases = true }\nclick = '^8'"
+    wanted = _file("pyproject.toml", text)
+    assert _names(wanted) == ["Flask", "click"]
+    assert wanted.options.pre_packages == ("flask",)
+
+
+def test_poetry_may_say_so_of_what_project_asks_for() -> None:
+    text = "[project]\nname = 'a'\ndependencies = ['flask']\n[tool.poetry.dependencies.flask]\nallow-prereleases = true"
+    assert _file("pyproject.toml", text).options.pre_packages == ("flask",)
 
 
 def test_the_pins_of_a_lock_may_be_constraints() -> None:

@@ -96,3 +96,15 @@ def test_long_lines_take_no_quadratic_time(text: str) -> None:
 def test_no_bytes_do_worse_than_a_requirement_error(data: bytes) -> None:
     with contextlib.suppress(RequirementError):
         TomlDocument.parse(data, "t.toml")
+
+
+@pytest.mark.parametrize("part", ["a", '"a b"', "'.'"])
+def test_a_key_of_very_many_parts_is_refused_before_it_costs_anything(part: str) -> None:
+    for text in (
+        " . ".join([part] * 20_000) + " = 1",
+        f"[{'.'.join([part] * 65)}]",
+        f"x = {{ {'.'.join([part] * 65)} = 1 }}",
+    ):
+        with pytest.raises(RequirementError, match="more than 64 parts"):
+            TomlDocument.parse(text, "p")
+    TomlDocument.parse(f"{'.'.join([part] * 60)} = 1", "p")

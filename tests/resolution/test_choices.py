@@ -72,7 +72,7 @@ def test_a_format_that_is_ruled_out_is_the_reason_of_a_refusal(formats: Formats,
         pins(source, "a", choices=Choices(formats=formats))
     assert f"a 1.0: {reason}" in caught.value.details
     assert caught.value.hint is not None
-    assert "a" in caught.value.hint.split()
+    assert caught.value.hint.startswith("allow ")
 
 
 def test_an_older_wheel_comes_before_a_newer_sdist_where_binaries_are_preferred() -> None:
@@ -171,7 +171,7 @@ def test_dates_are_the_reason_of_a_refusal() -> None:
     with pytest.raises(ResolutionError) as caught:
         pins(source, "a", choices=Choices(exclude_newer=MIDNIGHT))
     assert caught.value.details[1:] == (
-        "a 2.0: excluded by its date (uploaded 2025-01-01T00:00:00Z)",
+        "a 2.0: uploaded 2025-01-01T00:00:00Z, and --exclude-newer is 2024-05-01T00:00:00Z",
         "a 1.0: the index doesn't state when it was uploaded",
     )
 
@@ -202,7 +202,7 @@ def test_a_dependency_without_a_required_hash_is_refused_by_name() -> None:
     with pytest.raises(ResolutionError) as caught:
         pins(source, bound, choices=Choices(require_hashes=True))
     assert "b 1.0: no input states a hash of it" in caught.value.details
-    assert caught.value.hint == "write the hashes of b too: b==VERSION --hash=sha256:…"
+    assert caught.value.hint == "write b with its hashes too (b==1.0 --hash=sha256:…)"
 
 
 def test_a_constraint_can_state_the_required_hash() -> None:
@@ -300,7 +300,7 @@ def test_an_override_that_cannot_be_met_is_named() -> None:
     source = wheels("a-1.0 b", "b-1.0")
     with pytest.raises(ResolutionError) as caught:
         pins(source, "a", overrides=(declared("b>=2", line=4),))
-    assert "a 1.0 asks for b>=2 (overridden by requirements.txt:4)" in caught.value.details
+    assert caught.value.details[0].endswith(" asks for b>=2 (overridden by requirements.txt:4)")
 
 
 # --- locks -----------------------------------------------------------------------------------------------------------
@@ -335,6 +335,14 @@ def test_the_hashes_of_a_lock_bind() -> None:
     with pytest.raises(ResolutionError, match="none of the hashes asked for") as caught:
         pins(source, locks=(locked("a==1.0", hashes={"a": wrong}),))
     assert caught.value.details[0] == "pylock.toml asks for a==1.0"
+
+
+def test_no_date_excludes_what_a_lock_chose() -> None:
+    source = wheels("a-1.0", "b-1.0")
+    choices = Choices(exclude_newer=MIDNIGHT)
+    assert pins(source, locks=(locked("a==1.0"),), choices=choices) == {"a": "1.0"}
+    with pytest.raises(ResolutionError, match="doesn't state when"):
+        pins(source, "b", locks=(locked("a==1.0"),), choices=choices)
 
 
 def test_an_excluded_project_of_a_lock_is_dropped() -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from bundler.digests import Digest
 from bundler.errors import Refused, UnusableFile
-from bundler.simple.html import read_page, write_page
+from bundler.simple.compact import page_of
+from bundler.simple.html import read_listing, write_page
 from bundler.simple.model import ProjectFile, ProjectPage
 from tests.simple.pages import URL, pages, project_files
 
@@ -22,7 +23,7 @@ TITLE = "<title>Links for demo</title>"
 
 
 def page(body: str, *, url: str = URL, charset: str | None = None) -> ProjectPage:
-    return read_page(body.encode(), url=url, name="Demo", charset=charset)
+    return page_of(read_listing(body.encode(), url=url, name="Demo", charset=charset))
 
 
 def names(body: str) -> tuple[str, ...]:
@@ -35,7 +36,7 @@ def read(attributes: str) -> ProjectFile:
 
 @given(pages(project_files()))
 def test_reading_what_was_written_gives_the_same_page(original: ProjectPage) -> None:
-    again = read_page(write_page(original), url=URL, name="demo")
+    again = page_of(read_listing(write_page(original), url=URL, name="demo"))
     assert again == original
     assert list(again.files()) == list(original.files())
 
@@ -244,7 +245,8 @@ def test_odd_charsets_are_refused(charset: str) -> None:
 
 
 def test_bytes_outside_the_charset_spoil_only_their_file() -> None:
-    found = read_page(f'<a href="{WHEEL}"><a href="d'.encode() + b'\xff-1.0.zip">', url=URL, name="demo")
+    body = f'<a href="{WHEEL}"><a href="d'.encode() + b'\xff-1.0.zip">'
+    found = page_of(read_listing(body, url=URL, name="demo"))
     assert found.read(0).filename == WHEEL
     with pytest.raises(UnusableFile):
         found.read(1)

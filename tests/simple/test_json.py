@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bundler.digests import Digest
 from bundler.errors import Refused, UnusableFile
-from bundler.simple.json import read_page, write_page
+from bundler.simple.compact import page_of
+from bundler.simple.json import read_listing, write_page
 from bundler.simple.model import ProjectFile, ProjectPage
 from tests.simple.pages import URL, pages, project_files
 
@@ -20,7 +21,7 @@ FILE: dict[str, Any] = {"filename": WHEEL, "url": f"../../files/{WHEEL}", "hashe
 
 def page(*files: object, **changes: object) -> ProjectPage:
     body = {"meta": {"api-version": "1.1"}, "name": "Demo", "files": list(files), **changes}
-    return read_page(json.dumps(body).encode(), url=URL, name="demo")
+    return page_of(read_listing(json.dumps(body).encode(), url=URL, name="demo"))
 
 
 def read(**changes: object) -> ProjectFile:
@@ -29,7 +30,7 @@ def read(**changes: object) -> ProjectFile:
 
 @given(pages(project_files(size=st.none() | st.integers(0, 2**62))))
 def test_reading_what_was_written_gives_the_same_page(original: ProjectPage) -> None:
-    again = read_page(write_page(original), url=URL, name="demo")
+    again = page_of(read_listing(write_page(original), url=URL, name="demo"))
     assert again == original
     assert list(again.files()) == list(original.files())
 
@@ -111,7 +112,7 @@ def test_an_entry_that_is_none_is_unusable_and_the_others_go_on(entry: object) -
 
 def test_a_file_link_is_allowed_on_a_page_that_is_a_file() -> None:
     body = json.dumps({"meta": {"api-version": "1.0"}, "name": "demo", "files": [FILE]}).encode()
-    file = read_page(body, url="file:///srv/simple/demo/index.json", name="demo").read(0)
+    file = page_of(read_listing(body, url="file:///srv/simple/demo/index.json", name="demo")).read(0)
     assert file.url == f"file:///srv/files/{WHEEL}"
 
 
@@ -148,13 +149,13 @@ def test_a_page_that_breaks_a_rule_is_refused_with_its_url(changes: dict[str, ob
 )
 def test_what_is_not_json_is_refused_with_its_url(body: bytes) -> None:
     with pytest.raises(Refused, match=r"^https://index\.example/simple/demo/: not a project page"):
-        read_page(body, url=URL, name="demo")
+        read_listing(body, url=URL, name="demo")
 
 
 def test_deep_nesting_in_an_entry_is_refused() -> None:
     body = b'{"meta":{"api-version":"1.0"},"name":"demo","files":[' + b'{"x":' * 50_000 + b"1" + b"}" * 50_000 + b"]}"
     with pytest.raises(Refused, match="not a project page"):
-        read_page(body, url=URL, name="demo")
+        read_listing(body, url=URL, name="demo")
 
 
 @pytest.mark.parametrize(("size", "version"), [(5, "1.4"), (None, "1.0")])

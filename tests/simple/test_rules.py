@@ -12,13 +12,25 @@ from bundler.errors import UnusableFile
 from bundler.simple.rules import file_url, origin_of, strongest
 
 
-@given(st.from_regex(r"https?://[a-z.-]{1,9}/[A-Za-z0-9/._+!%~-]{0,20}(#[a-z=]*)?", fullmatch=True))
+@given(st.from_regex(r"https?://[a-z.-]{1,9}(:[0-9]{1,4})?/[A-Za-z0-9/._+!%~-]{0,20}(#[a-z=]*)?", fullmatch=True))
 def test_the_short_way_for_plain_links_gives_what_urljoin_gives(href: str) -> None:
     for base in ("https://index.example/simple/demo/", "http://other.example"):
         try:
             assert file_url(base, href, "demo.zip") == urldefrag(urljoin(base, href)).url
         except UnusableFile:
             assert re.search(r"//[a-z.-]*(\.\.|//)|//\.", href)
+
+
+@pytest.mark.parametrize("port", [":0", ":80", ":8080", ":59999", ":60000", ":65535"])
+def test_a_link_may_name_a_port(port: str) -> None:
+    url = f"https://index.example{port}/demo.zip"
+    assert file_url("https://index.example/simple/demo/", f"{url}#sha256=0", "demo.zip") == url
+
+
+@pytest.mark.parametrize("port", ["65536", "99999", "100000", "8_0", "-1", "+80"])
+def test_a_port_that_is_none_makes_the_file_unusable(port: str) -> None:
+    with pytest.raises(UnusableFile):
+        file_url("https://index.example/simple/demo/", f"https://index.example:{port}/demo.zip", "demo.zip")
 
 
 @pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..example", ".example", "a b", "ex\u00e4mple"])

@@ -34,6 +34,8 @@ class MemorySource:
         self._status: dict[str, tuple[str, str | None]] = {}
         self.asked: Counter[str] = Counter()
         self.anticipated: list[tuple[str, str]] = []
+        #: File names, in the order of the hints.
+        self.anticipated_files: list[str] = []
 
     def add(
         self,
@@ -105,3 +107,6 @@ class MemorySource:
 
     def anticipate(self, requirements: Iterable[Requirement], target: Target) -> None:
         self.anticipated += [(str(requirement), target.name) for requirement in requirements]
+
+    def anticipate_files(self, files: Iterable[ProjectFile]) -> None:
+        self.anticipated_files += [file.filename for file in files]

@@ -82,6 +82,8 @@ class SourceConformance:
     def test_a_hint_returns_at_once_and_never_raises(self, source: Source) -> None:
         source.anticipate([Requirement("absent"), Requirement("alpha[more]"), Requirement("delta")], TARGET)
         source.anticipate([], TARGET)
+        source.anticipate_files(source.page(name).read(0) for name in ("alpha", "delta"))
+        source.anticipate_files([])
         assert source.page("alpha").name == "alpha"
 
     def test_many_threads_get_the_same_answers(self, source: Source) -> None:

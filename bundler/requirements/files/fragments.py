@@ -60,7 +60,7 @@ def check_strength(digest: Digest, origin: Origin) -> Digest:
     if digest.algorithm in STRONG_ALGORITHMS:
         return digest
     message = f"a hash by {digest.algorithm} is too weak to bind"
-    raise RequirementError(message, origin=str(origin), hint=f"use one of {', '.join(STRONG_ALGORITHMS)}")
+    raise RequirementError(message, origin=str(origin), hint="use sha256")
 
 
 def _name(text: str, origin: Origin) -> str:

@@ -7,7 +7,11 @@ continued one; nothing is skipped in silence.
 Where we differ from pip:
 
 - What a line asks for that a bundle can't honour is refused by name, with what to do: --trusted-host, --use-feature,
-  the options of setup.py, editable repositories.
+  the options of setup.py, editable repositories. An editable directory is taken as the copy that a bundle holds.
+- A hash binds the requirement that it stands behind, and no other: pip demands one of every line once there is one.
+  --require-hashes demands it here.
+- Of the hashes behind a name, one must be by sha256. Files are chosen by what the index states of them, which is
+  sha256; pip fetches a file and then hashes it. A direct reference may have others.
 - An option behind a requirement, other than --hash and --config-settings, is refused where pip passes over it. So is
   a second value, and an option shortened to its beginning.
 - --config-settings is read and not kept: it speaks to a build, and nothing is built.
@@ -36,6 +40,7 @@ from bundler.requirements.model import DeclaredReference, DeclaredRequirement
 from bundler.requirements.options import Options
 from bundler.requirements.origins import COMMAND_LINE, Origin
 from bundler.requirements.quoting import quote, shown
+from bundler.requirements.terms import check_hashes
 
 __all__ = ["Include", "Item", "Locate", "parse_argument", "parse_file"]
 
@@ -175,6 +180,7 @@ class _Line:
         if self.constraint and requirement.extras:
             hint = "leave the extras out here: constraints narrow versions and ask for nothing"
             raise self.error(f"the constraint on {requirement.name} has extras", hint=hint)
+        check_hashes(hashes, requirement.name, self.origin, hint="write --hash=sha256:…")
         return DeclaredRequirement(requirement=requirement, origin=self.origin, hashes=hashes)
 
     def error(self, message: str, *, details: tuple[str, ...] = (), hint: str | None = None) -> RequirementError:

@@ -13,9 +13,11 @@ from collections.abc import Iterator, Mapping
 
 from bundler.errors import RequirementError
 from bundler.requirements.origins import Origin
+from bundler.requirements.toml_documents import decode
 
 __all__ = ["expand", "logical_lines"]
 
+_MAX_LINE = 256 << 10  # characters; shlex takes quadratic time for an open quote
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 
@@ -24,11 +26,11 @@ def logical_lines(data: bytes, name: str) -> Iterator[tuple[Origin, str]]:
     """Give every line that says something, continued ones joined, with the number of its first line.
 
     Raises:
-        RequirementError: bytes that aren't UTF-8.
+        RequirementError: bytes that aren't UTF-8, or a line of more than 256 Ki characters.
     """
     parts: list[str] = []
     first = 1
-    for number, line in enumerate(_decode(data, name).splitlines(), start=1):
+    for number, line in enumerate(decode(data, name).splitlines(), start=1):
         if not parts:
             first = number
         comment = line.lstrip().startswith("#")
@@ -58,15 +60,9 @@ def expand(line: str, environment: Mapping[str, str], origin: Origin) -> str:
     return _VARIABLE.sub(value, line)
 
 
-def _decode(data: bytes, name: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        line = data.count(b"\n", 0, exc.start) + 1
-        raise RequirementError("the file isn't UTF-8", origin=f"{name}:{line}", hint="save it as UTF-8") from exc
-
-
 def _stripped(line: str, origin: Origin) -> Iterator[tuple[Origin, str]]:
+    if len(line) > _MAX_LINE:
+        raise RequirementError(f"a line of {len(line)} characters isn't read", origin=str(origin))
     line = _COMMENT.sub("", line).strip()
     if line:
         yield origin, line

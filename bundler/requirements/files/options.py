@@ -6,7 +6,6 @@ beginning. An option that a bundle can't honour is refused by name, with what to
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
@@ -14,6 +13,7 @@ from packaging.utils import InvalidName, canonicalize_name
 
 from bundler.errors import RequirementError
 from bundler.requirements.files.references import Locate, absolute_url
+from bundler.requirements.nearest import nearest
 from bundler.requirements.options import Options
 from bundler.requirements.origins import Origin
 from bundler.requirements.quoting import quote, shown
@@ -110,8 +110,8 @@ def _not_taken(word: str, option: str, origin: Origin) -> RequirementError:
     if option in _REFUSED:
         return _error(f"the option {option} isn't taken in a requirements file", origin, _REFUSED[option])
     written = word.partition("=")[0]
-    near = difflib.get_close_matches(written[:40], [*_VALUED, *_FLAGS], n=1) if written.startswith("--") else []
-    hint = f"did you mean {near[0]}?" if near else "leave it out here"
+    near = nearest(written, (*_VALUED, *_FLAGS)) if written.startswith("--") else None
+    hint = f"did you mean {near}?" if near else "leave it out here"
     return _error(f"the option {shown(written, 80)} isn't understood in a requirements file", origin, hint)
 
 

@@ -15,8 +15,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from urllib.parse import quote as percent_encoded
 from urllib.parse import unquote, urlsplit
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from bundler.digests import Digest
@@ -26,8 +28,9 @@ from bundler.requirements.files.fragments import Fragment
 from bundler.requirements.model import DeclaredReference
 from bundler.requirements.origins import Origin
 from bundler.requirements.quoting import quote, shown
+from bundler.requirements.urls import SCP_LIKE, is_usable
 
-__all__ = ["OTHER_FILES", "Locate", "absolute_url", "parse_editable", "parse_reference"]
+__all__ = ["OTHER_FILES", "Locate", "absolute_url", "parse_editable", "parse_reference", "reference_at"]
 
 #: A path as written and the file it is written in (None: relative to the working directory) -> the absolute file: URL
 #: of what is there, ending in "/" for a directory, or None where nothing is there.
@@ -35,12 +38,11 @@ Locate = Callable[[str, str | None], str | None]
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]++):(?=//)|(file):", re.IGNORECASE)  # one letter is a Windows drive
 _NAMED = re.compile(r"([a-z0-9][\w.-]*+)\s*+(\[[^]]*+])?\s*+@\s*+(?=[a-z][a-z0-9+.-]++://|file:)", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*+://|file:", re.IGNORECASE)
 _BEFORE_MARKER = re.compile(r";\s|\s;")  # a URL may hold a ";" of its own
 _PATH_AND_EXTRAS = re.compile(r"(.*[^\s\[])\s*(\[[^]]+])", re.DOTALL)
-_SSH_LIKE_SCP = re.compile(r"(?:git\+)?(?:ssh://)?([\w.-]+@[\w.-]+):(?!/|[0-9]+/)\S+")
 _LOCAL_FILE = re.compile(r"file:(?://(?:localhost)?(?=/))?([^#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _DRIVE = re.compile(r"/[a-z]:[/\\]", re.IGNORECASE)
-_UNSAFE = re.compile(r"[\x00-\x20\x7f]")
 #: What isn't a requirement, but holds some.
 OTHER_FILES = (".txt", ".in", ".toml", ".lock")
 _ARCHIVES = (".whl", ".tar.gz", ".zip")
@@ -79,6 +81,28 @@ def parse_editable(text: str, *, origin: Origin, locate: Locate) -> DeclaredRefe
     return reference
 
 
+def reference_at(
+    requirement: Requirement, url: str, origin: Origin, locate: Locate, *, subdirectory: str | None = None
+) -> DeclaredReference:
+    """The direct reference that takes a requirement, with its extras and marker, from an absolute URL.
+
+    Raises:
+        RequirementError: a URL that isn't taken.
+    """
+    if not _ABSOLUTE.match(url):
+        message, hint = f"{quote(url)} isn't the URL of {requirement.name}", "write it with its scheme, as https://…"
+        raise RequirementError(message, origin=str(origin), hint=hint)
+    if subdirectory is not None:
+        url += f"{'&' if '#' in url else '#'}subdirectory={percent_encoded(subdirectory)}"
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    marker = f" ; {requirement.marker}" if requirement.marker else ""
+    text = f"{requirement.name}{extras} @ {url}{marker}"
+    found = parse_reference(text, origin=origin, locate=locate)
+    if found is None:
+        raise RequirementError(f"{quote(text)} isn't a direct reference", origin=str(origin))
+    return found
+
+
 def absolute_url(path_or_url: str, locate: Locate, within: str | None = None) -> str | None:
     """The absolute URL of a path or a file: URL (RFC 8089), with its fragment, or None where nothing is there."""
     path, fragment = path_or_url, ""
@@ -111,7 +135,7 @@ def _named_url_or_path(text: str) -> _Parts | None:
     plain = text.partition(";")[0].strip()
     if "/" in plain or "\\" in plain or plain.startswith((".", "~")) or plain.lower().endswith(_ARCHIVES):
         return _path(text)
-    return _path(text) if _SSH_LIKE_SCP.match(plain) else None
+    return _path(text) if SCP_LIKE.match(plain) else None
 
 
 def _cut(text: str) -> tuple[str, str]:
@@ -129,7 +153,7 @@ def _path(text: str) -> _Parts:
 
 def _draft(parts: _Parts, origin: Origin) -> DeclaredReference:
     """The reference with its place as written."""
-    if short := _SSH_LIKE_SCP.match(parts.place):
+    if short := SCP_LIKE.match(parts.place):
         hint = f"write git+ssh://{short[1]}/… with a slash in place of the colon"
         raise RequirementError(f"{quote(parts.place)} isn't a URL", origin=str(origin), hint=hint)
     marker = f"; {parts.marker}" if parts.marker else ""
@@ -156,7 +180,9 @@ def _settled(draft: DeclaredReference, locate: Locate) -> DeclaredReference:
     if scheme not in ("http", "https", *_REPOSITORIES):
         raise _scheme_refused(draft, scheme)
     draft = replace(draft, url=scheme + draft.url[len(scheme) :])
-    _check_address(draft)
+    if not is_usable(draft.url):
+        hint = "write it as https://host/path, with special characters percent-encoded"
+        raise RequirementError(f"{quote(draft.url)} isn't a usable URL", origin=str(draft.origin), hint=hint)
     return _repository(draft) if scheme in _REPOSITORIES else _archive_or_directory(draft)
 
 
@@ -186,21 +212,6 @@ def _scheme_refused(draft: DeclaredReference, scheme: str) -> RequirementError:
     else:
         message = f"{quote(draft.url)} is a URL of a kind that isn't taken, {scheme[:40]}"
     return RequirementError(message, origin=str(draft.origin), hint=hint)
-
-
-def _check_address(draft: DeclaredReference) -> None:
-    try:
-        parts = urlsplit(draft.url)
-        host, path = parts.hostname or "", parts.path
-        usable = parts.port is None or parts.port > 0
-    except ValueError:  # not chained: its text may hold a password
-        host, path, usable = "", "", False
-    local = draft.url.startswith("git+file:")
-    # A host or reference that starts with "-" would be an option to git or ssh (CVE-2017-1000117).
-    usable = usable and not host.startswith("-") and not _UNSAFE.search(draft.url)
-    if not usable or bool(host) == local or not path.startswith("/"):
-        hint = "write it as https://host/path, with special characters percent-encoded"
-        raise RequirementError(f"{quote(draft.url)} isn't a usable URL", origin=str(draft.origin), hint=hint) from None
 
 
 def _repository(draft: DeclaredReference) -> DeclaredReference:

@@ -1,6 +1,6 @@
 """What was chosen for a target, and its pinned `requirements.txt` with hashes, which every pip reads.
 
-The other form of the same pins is `pylocks`' work. Either is the same bytes for the same packages in any order.
+The other form of the same pins is `pylock`'s work. Either is the same bytes for the same packages in any order.
 """
 
 from __future__ import annotations
@@ -35,8 +35,6 @@ class LockedPackage:
     url: str | None = None
     #: Where there is no URL: relative to the lock, the file's or its directory's, which ends in "/"; None: beside it.
     path: str | None = None
-    #: The URL of the index that it came from.
-    index: str | None = None
 
 
 def write_requirements(packages: Sequence[LockedPackage], *, header: str) -> bytes:

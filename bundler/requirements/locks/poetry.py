@@ -21,15 +21,14 @@ from bundler.errors import RequirementError
 from bundler.requirements.files.references import Locate, absolute_url
 from bundler.requirements.locked import Lock, LockedFile, LockedProject, Satisfies
 from bundler.requirements.locks.graphs import Edge, by_name, reach
-from bundler.requirements.locks.poetry_needs import Need, NeedTable, read_constraints, read_needs
+from bundler.requirements.locks.poetry_needs import Need, NeedTable, read_needs
 from bundler.requirements.locks.poetry_roots import read_roots
 from bundler.requirements.locks.rules import (
     asked_for,
     chosen_once,
     off_target,
     python_marker,
-    read_marker,
-    read_name,
+    read_lock_marker,
     read_version,
 )
 from bundler.requirements.locks.sources import (
@@ -41,8 +40,10 @@ from bundler.requirements.locks.sources import (
     parse_digests,
 )
 from bundler.requirements.origins import Origin
-from bundler.requirements.projects.poetry_constraints import read_constraint
+from bundler.requirements.poetry.constraints import read_constraint
+from bundler.requirements.poetry.dependencies import read_alternatives
 from bundler.requirements.quoting import quote
+from bundler.requirements.terms import read_name
 from bundler.requirements.toml_documents import TomlDocument
 
 __all__ = ["read_poetry_lock"]
@@ -110,7 +111,7 @@ def read_poetry_lock(
     else:
         taken = _by_walking(wire, projects, name, chosen, groups, project)
     versions = wire.metadata.python_versions
-    python = python_marker(read_constraints(versions, "Python", name), name)
+    python = python_marker(read_alternatives(versions, "the Python of the lock", name), name)
 
     def choose(satisfies: Satisfies) -> tuple[LockedProject, ...]:
         if not satisfies(python, {}):
@@ -144,7 +145,7 @@ def _markers(package: _Package, wanted: frozenset[str], name: str) -> Iterator[M
     for group in package.groups:
         if canonicalize_name(group) in wanted:
             text = package.markers if isinstance(package.markers, str) else package.markers.get(group, "")
-            yield read_marker(text, name) if text else None
+            yield read_lock_marker(text, name) if text else None
 
 
 def _by_walking(
@@ -162,23 +163,23 @@ def _by_walking(
         raise RequirementError(message, origin=name, hint=hint)
     roots = read_roots(project, f"pyproject.toml beside {name}")
     wanted = asked_for(groups, roots, "group", name) | {"main"}
-    texts = (text for extra, texts in wire.extras.items() if canonicalize_name(extra) in extras for text in texts)
-    listed = _names(texts)
     walk = _Walk(
         wire=wire,
         projects=projects,
         by_name=by_name(project.name for project in projects),
         pythons=[python_marker(_specifiers(package), name) for package in wire.package],
         needs=[read_needs(package.dependencies, name) for package in wire.package],
-        roots=[
-            need
-            for group in sorted(wanted)
-            for need in roots[group]
-            if not need.optional or group != "main" or need.project in listed
-        ],
+        roots=list(_taken_roots({group: roots[group] for group in sorted(wanted)}, wire, extras)),
         name=name,
     )
     return walk.taken
+
+
+def _taken_roots(roots: Mapping[str, Iterable[Need]], wire: _Lock, extras: frozenset[str]) -> Iterator[Need]:
+    """The roots of the groups, those that are optional where one of the extras names them."""
+    listed = _names(text for extra, each in wire.extras.items() if canonicalize_name(extra) in extras for text in each)
+    for group, needs in roots.items():
+        yield from (need for need in needs if not need.optional or group != "main" or need.project in listed)
 
 
 def _names(texts: Iterable[str]) -> set[str]:

@@ -1,7 +1,6 @@
-"""A table of dependencies as Poetry writes it, in a lock's packages and in pyproject.toml alike.
+"""A whole table of dependencies, of a lock's package or of the project beside it, as needs that a lock can meet.
 
-A value is a constraint, a table, or a list of tables of which each holds under its own marker. `python` and `platform`
-are markers in other words. Where a dependency comes from (`git`, `path`, `source`) is left out: the lock says it.
+Where a dependency comes from (`git`, `path`, `source`) is left out: the lock says it.
 """
 
 from __future__ import annotations
@@ -9,30 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import msgspec
 from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from bundler.errors import RequirementError
-from bundler.requirements.locks.rules import python_marker, read_marker, read_name
-from bundler.requirements.projects.poetry_constraints import read_constraint
+from bundler.requirements.locks.rules import read_lock_marker
+from bundler.requirements.poetry.dependencies import DependencyTable, conditions, read_alternatives
+from bundler.requirements.terms import read_name
 
-__all__ = ["Need", "NeedTable", "read_constraints", "read_needs"]
-
-
-class _Table(msgspec.Struct, frozen=True):
-    version: str = "*"
-    markers: str | None = None
-    python: str | None = None
-    platform: str | None = None
-    extras: list[str] = []
-    optional: bool = False
+__all__ = ["Need", "NeedTable", "read_needs"]
 
 
 #: For msgspec.
-NeedTable = dict[str, str | _Table | list[str | _Table]]
+NeedTable = dict[str, str | DependencyTable | list[str | DependencyTable]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,37 +48,18 @@ def read_needs(table: NeedTable, name: str) -> tuple[Need, ...]:
     return tuple(_need(project, each, name) for project, each in _flat(table) if canonicalize_name(project) != "python")
 
 
-def read_constraints(text: str, what: str, name: str) -> tuple[SpecifierSet, ...]:
-    """Read a constraint on the versions of something.
-
-    Raises:
-        RequirementError: not a constraint.
-    """
-    try:
-        return read_constraint(text)
-    except ValueError as exc:
-        message = f"the constraint on {what} isn't understood"
-        raise RequirementError(message, origin=name, details=(str(exc)[:200],)) from exc
-
-
-def _flat(table: NeedTable) -> Iterator[tuple[str, _Table]]:
+def _flat(table: NeedTable) -> Iterator[tuple[str, DependencyTable]]:
     for project, value in table.items():
         for each in value if isinstance(value, list) else [value]:
-            yield project, each if isinstance(each, _Table) else _Table(version=each)
+            yield project, each if isinstance(each, DependencyTable) else DependencyTable(version=each)
 
 
-def _need(project: str, table: _Table, name: str) -> Need:
+def _need(project: str, table: DependencyTable, name: str) -> Need:
     project = read_name(project, name)
-    markers = [read_marker(table.markers, name)] if table.markers else []
-    if table.python is not None:
-        marker = python_marker(read_constraints(table.python, "Python", name), name)
-        markers += [marker] if marker else []
-    if table.platform is not None:
-        markers.append(read_marker(f"sys_platform == '{table.platform}'", name))
     return Need(
         project=project,
-        versions=read_constraints(table.version, project, name),
-        markers=tuple(markers),
+        versions=read_alternatives(table.version, project, name),
+        markers=tuple(read_lock_marker(text, name) for text in conditions(table, project, name)),
         extras=tuple(canonicalize_name(extra) for extra in table.extras),
         optional=table.optional,
     )

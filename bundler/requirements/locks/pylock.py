@@ -49,6 +49,7 @@ from bundler.requirements.locks.sources import (
     last_part,
     parse_digests,
 )
+from bundler.requirements.moments import parse_upload_time
 from bundler.requirements.origins import Origin
 from bundler.requirements.quoting import shown
 from bundler.requirements.toml_documents import TomlDocument
@@ -226,7 +227,6 @@ class _Writing:
             dependencies=self._dependencies(taken, name) or None,
             vcs=_repository(trees[0]) if trees and trees[0].url else None,
             directory=_directory(trees[0]) if trees and not trees[0].url else None,
-            index=_agreed(package.index for package in found),
             sdist=next((_written(PackageSdist, each) for each in files if not each.is_wheel), None),
             wheels=[_written(PackageWheel, each) for each in files if each.is_wheel] or None,
         )
@@ -300,7 +300,7 @@ def _written(kind: type[_Kind], package: LockedPackage) -> _Kind:
     named = package.url is None or last_part(package.url) == package.filename
     return kind(
         name=None if named else package.filename,
-        upload_time=_uploaded(package.upload_time),
+        upload_time=parse_upload_time(package.upload_time),
         url=package.url,
         path=(package.path or package.filename) if package.url is None else None,
         size=package.size,
@@ -312,12 +312,3 @@ def _agreed(values: Iterable[str | None]) -> str | None:
     """The value that all have, or None."""
     found = set(values)
     return found.pop() if len(found) == 1 else None
-
-
-def _uploaded(text: str | None) -> datetime | None:
-    """The time in UTC; None where the index wrote something else than a time with a zone (PEP 700)."""
-    try:
-        uploaded = datetime.fromisoformat(text or "")
-        return uploaded.astimezone(UTC) if uploaded.tzinfo else None
-    except (ValueError, OverflowError):
-        return None

@@ -6,27 +6,28 @@ the target is left for the choice.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 
 from packaging.markers import InvalidMarker, Marker
 from packaging.specifiers import SpecifierSet
-from packaging.utils import InvalidName, canonicalize_name
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from bundler.distributions import parse_specifier, parse_version
 from bundler.errors import RequirementError
 from bundler.requirements.locked import LockedProject
+from bundler.requirements.nearest import nearest
 from bundler.requirements.quoting import quote, shown
+from bundler.requirements.terms import check_hashes, python_condition
 
 __all__ = [
     "asked_for",
+    "check_files",
     "chosen_once",
     "off_target",
     "python_marker",
-    "read_marker",
-    "read_name",
+    "read_lock_marker",
     "read_python",
     "read_version",
 ]
@@ -36,7 +37,7 @@ _EXTRA = re.compile(r"""\bextra\s*(==|!=)\s*("[^"]*"|'[^']*')""")
 _IN = {"==": "in", "!=": "not in"}
 
 
-def read_marker(text: str, name: str) -> Marker:
+def read_lock_marker(text: str, name: str) -> Marker:
     """Read a marker, with `extra` in PEP 751's words: `extra == "x"` becomes `"x" in extras`.
 
     Raises:
@@ -66,23 +67,8 @@ def python_marker(alternatives: Iterable[SpecifierSet], name: str) -> Marker | N
     Raises:
         RequirementError: a specifier that can't be written as a marker.
     """
-    texts = [
-        " and ".join(sorted(f'python_full_version {each.operator} "{each.version}"' for each in specifier))
-        for specifier in alternatives
-    ]
-    return read_marker(" or ".join(texts), name) if all(texts) else None
-
-
-def read_name(text: str, name: str) -> str:
-    """Read a project's name and normalize it.
-
-    Raises:
-        RequirementError: not a name.
-    """
-    try:
-        return canonicalize_name(text, validate=True)
-    except InvalidName as exc:
-        raise RequirementError(f"{quote(text)} isn't the name of a project", origin=name) from exc
+    condition = python_condition(alternatives)
+    return read_lock_marker(condition, name) if condition else None
 
 
 def read_version(text: str, project: str, name: str) -> Version:
@@ -106,9 +92,9 @@ def asked_for(asked: Sequence[str], known: Iterable[str], kind: str, name: str) 
     there = sorted({canonicalize_name(each) for each in known})
     for each in asked:
         if canonicalize_name(each) not in there:
-            nearest = difflib.get_close_matches(canonicalize_name(each), there, n=1)
+            near = nearest(canonicalize_name(each), there)
             listed = f"the lock has {', '.join(there)}" if there else f"the lock has no {kind}s"
-            hint = f"did you mean {nearest[0]}?" if nearest else f"{listed}; leave {each} out, or lock again with it"
+            hint = f"did you mean {near}?" if near else f"{listed}; leave {each} out, or lock again with it"
             raise RequirementError(f"the lock has no {kind} {each}", origin=name, hint=hint)
     return frozenset(canonicalize_name(each) for each in asked)
 
@@ -127,7 +113,7 @@ def chosen_once(projects: Iterable[LockedProject], name: str) -> tuple[LockedPro
     """The projects that a target takes.
 
     Raises:
-        RequirementError: one of them twice, or one of which there is nothing to take.
+        RequirementError: one of them twice, one of which there is nothing to take, or hashes that no index states.
     """
     taken: dict[str, LockedProject] = {}
     for project in projects:
@@ -140,4 +126,15 @@ def chosen_once(projects: Iterable[LockedProject], name: str) -> tuple[LockedPro
             message = f"the lock names no wheel, sdist, archive or directory of {project.name} that is there"
             hint = "put what it names where it says, or lock again"
             raise RequirementError(message, origin=name, hint=hint)
+        check_files(project)
     return tuple(taken.values())
+
+
+def check_files(project: LockedProject) -> None:
+    """Check that each file of a project can be known by its hashes, if it has any.
+
+    Raises:
+        RequirementError: one of them can't.
+    """
+    for file in project.files:
+        check_hashes(file.hashes, shown(file.filename), project.origin, hint="lock again, with sha256")

@@ -15,10 +15,10 @@ from urllib.parse import unquote, urldefrag, urlsplit
 from bundler.digests import STRONG_ALGORITHMS, Digest
 from bundler.distributions import Distribution, parse_filename, parse_requirement
 from bundler.errors import RequirementError, UnusableFile
-from bundler.requirements.files.references import Locate
+from bundler.requirements.files.references import Locate, reference_at
 from bundler.requirements.locked import LockedFile, LockedProject
-from bundler.requirements.projects.sources import reference, repository_url
 from bundler.requirements.quoting import quote
+from bundler.requirements.urls import is_usable, repository_url
 
 __all__ = ["file_url", "from_archive", "from_files", "from_repository", "last_part", "parse_digests"]
 
@@ -31,12 +31,8 @@ def file_url(url: str, project: LockedProject) -> str:
     Raises:
         RequirementError: one that isn't http, https or file, or is none.
     """
-    try:
-        parts = urlsplit(url)
-        if parts.scheme == "file" or (parts.scheme in ("https", "http") and parts.netloc):
-            return url
-    except ValueError:
-        pass
+    if url.partition(":")[0].lower() in ("file", "http", "https") and is_usable(url):
+        return url
     message = f"the address of a file of {project.name} isn't one that files come from: {quote(url)}"
     raise RequirementError(message, origin=str(project.origin), hint="lock it from an index")
 
@@ -111,7 +107,7 @@ def from_repository(
 
 
 def _referring(project: LockedProject, url: str, subdirectory: str | None, locate: Locate) -> LockedProject:
-    found = reference(parse_requirement(project.name), url, project.origin, locate, subdirectory=subdirectory)
+    found = reference_at(parse_requirement(project.name), url, project.origin, locate, subdirectory=subdirectory)
     return replace(project, reference=found.url)
 
 

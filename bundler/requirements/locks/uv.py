@@ -28,8 +28,7 @@ from bundler.requirements.locks.rules import (
     asked_for,
     chosen_once,
     off_target,
-    read_marker,
-    read_name,
+    read_lock_marker,
     read_python,
     read_version,
 )
@@ -42,6 +41,7 @@ from bundler.requirements.locks.sources import (
     parse_digests,
 )
 from bundler.requirements.origins import Origin
+from bundler.requirements.terms import read_name
 from bundler.requirements.toml_documents import TomlDocument
 
 __all__ = ["read_uv_lock"]
@@ -118,26 +118,30 @@ def read_uv_lock(data: bytes, name: str, *, extras: Sequence[str], groups: Seque
         message = "the lock isn't of version 1 of uv's format, and no other is understood"
         raise RequirementError(message, origin=name, hint=_EXPORT)
     wire = document.convert(_Lock)
-    root = _root(wire, name)
-    provided = (*root.optional_dependencies, *root.metadata.provides_extras)
-    developed = (*root.dev_dependencies, *root.metadata.requires_dev)
-    reading = _Reading(
-        name=name,
-        wire=wire,
-        root=root,
-        extras=asked_for(extras, provided, "extra", name),
-        groups=asked_for(groups, developed, "group", name),
-        markers={text: read_marker(text, name) for text in dict.fromkeys(_marker_texts(wire))},
-        python=read_python(wire.requires_python, name),
-        by_name=by_name(package.name for package in wire.package),
-    )
-    projects = {index: _project(wire.package[index], name, locate) for index in _installed(wire, root)}
+    reading = _reading(wire, name, extras, groups)
+    projects = {index: _project(wire.package[index], name, locate) for index in _installed(wire, reading.root)}
     return Lock(
         source=name,
         projects=tuple(projects.values()),
         choose=lambda satisfies: chosen_once(
             (projects[index] for index in reading.chosen(satisfies) if index in projects), name
         ),
+    )
+
+
+def _reading(wire: _Lock, name: str, extras: Sequence[str], groups: Sequence[str]) -> _Reading:
+    root = _root(wire, name)
+    provided = (*root.optional_dependencies, *root.metadata.provides_extras)
+    developed = (*root.dev_dependencies, *root.metadata.requires_dev)
+    return _Reading(
+        name=name,
+        wire=wire,
+        root=root,
+        extras=asked_for(extras, provided, "extra", name),
+        groups=asked_for(groups, developed, "group", name),
+        markers={text: read_lock_marker(text, name) for text in dict.fromkeys(_marker_texts(wire))},
+        python=read_python(wire.requires_python, name),
+        by_name=by_name(package.name for package in wire.package),
     )
 
 

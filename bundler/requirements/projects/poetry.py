@@ -1,24 +1,22 @@
 """[tool.poetry], as far as it says what is wanted: dependencies, groups, extras, and where they come from.
 
-A dependency is a constraint, a table, or a list of them, of which each holds under its own marker; `python` and
-`platform` are markers in other words, and `develop` means nothing to a bundle, which is a copy. Constraints are
-`poetry_constraints`' work. Alternatives ("^1.0 || ^2.0") are taken where one set of PEP 440 specifiers says the same;
-pre-releases between them are then allowed to whoever asks for pre-releases. What can't be said, such as
-`allow-prereleases` of one project, is refused by name.
+Dependencies are read as `requirements.poetry` does; `develop` means nothing to a bundle, which is a copy. Alternatives
+("^1.0 || ^2.0") are taken where one set of PEP 440 specifiers says the same; pre-releases between them are then allowed
+to whoever asks for pre-releases. What can't be said is refused by name.
 
-As in Poetry, primary sources take the place of the public index unless it is named among them, supplemental ones come
-after it, and explicit ones are asked for what is pinned to them.
+As in Poetry, primary sources take the place of the public index unless it is named among them, and explicit ones are
+asked for what is pinned to them. Supplemental ones Poetry asks after the public index. Here they come before it, as
+every named index does: the first that knows a project owns it, and a stranger who registers a private name with the
+public index mustn't.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
-from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -26,41 +24,25 @@ from packaging.version import Version
 
 from bundler.distributions import parse_requirement
 from bundler.errors import RequirementError
-from bundler.requirements.files.references import Locate
-from bundler.requirements.locks.rules import python_marker, read_name
+from bundler.requirements.files.references import Locate, reference_at
 from bundler.requirements.model import DeclaredRequirement
 from bundler.requirements.options import NamedIndex, Options
 from bundler.requirements.origins import Origin
-from bundler.requirements.projects.poetry_constraints import read_constraint
-from bundler.requirements.projects.sources import Part, Pin, address, read_marker, reference, repository_url
+from bundler.requirements.poetry.dependencies import DependencyTable, conditions, read_alternatives
+from bundler.requirements.projects.sources import Part, Pin, PrePackage, address
 from bundler.requirements.quoting import quote, shown
+from bundler.requirements.terms import read_marker, read_name
 from bundler.requirements.toml_documents import TomlDocument
+from bundler.requirements.urls import repository_url
 
 __all__ = ["PoetryTool"]
 
 _PUBLIC = "pypi"
 _MAIN = "tool.poetry.dependencies"
-_PLATFORM = re.compile(r"(==|!=|=|)\s*(\w+)")
 
 
-class _Dependency(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
-    version: str = "*"
-    extras: list[str] = []
-    markers: str | None = None
-    python: str | None = None
-    platform: str | None = None
-    optional: bool = False
-    git: str | None = None
-    rev: str | None = None
-    tag: str | None = None
-    branch: str | None = None
-    url: str | None = None
-    path: str | None = None
-    file: str | None = None
-    subdirectory: str | None = None
-    source: str | None = None
-    develop: bool = False
-    allow_prereleases: bool = False
+class _Dependency(DependencyTable, frozen=True, forbid_unknown_fields=True):
+    """A table that somebody wrote by hand: what it says and isn't understood is refused."""
 
 
 class _Group(msgspec.Struct, rename="kebab"):
@@ -200,17 +182,16 @@ class PoetryTool:
                 yield from self._parts(name, dependency, origin)
 
     def _parts(self, name: str, dependency: _Dependency, origin: Origin) -> Iterator[Part]:
-        if dependency.allow_prereleases:
-            message, hint = f"allow-prereleases of {name} isn't taken", f"leave it out, and give --pre-package {name}"
-            raise RequirementError(message, origin=str(origin), hint=hint)
         requirement = _requirement(name, dependency, origin)
         url = self._url(dependency, origin)
         if url is not None:
-            yield reference(requirement, url, origin, self.locate, subdirectory=dependency.subdirectory)
+            yield reference_at(requirement, url, origin, self.locate, subdirectory=dependency.subdirectory)
             return
         yield DeclaredRequirement(requirement=requirement, origin=origin)
         if dependency.source is not None:
             yield _pin(name, dependency, origin)
+        if dependency.allow_prereleases:
+            yield PrePackage(project=canonicalize_name(name), origin=origin)
 
     def _url(self, dependency: _Dependency, origin: Origin) -> str | None:
         if dependency.git is not None:
@@ -239,7 +220,7 @@ def _pin(name: str, dependency: _Dependency, origin: Origin) -> Pin:
 def _requirement(name: str, dependency: _Dependency, origin: Origin) -> Requirement:
     extras = f"[{','.join(dependency.extras)}]" if dependency.extras else ""
     versions = _specifier(name, dependency.version, origin)
-    markers = [f"({marker})" for marker in _markers(name, dependency, origin)]
+    markers = [f"({read_marker(text, origin)})" for text in conditions(dependency, name, origin)]
     text = f"{name}{extras}{versions} ; {' and '.join(markers)}" if markers else f"{name}{extras}{versions}"
     try:
         return parse_requirement(text)
@@ -247,42 +228,13 @@ def _requirement(name: str, dependency: _Dependency, origin: Origin) -> Requirem
         raise RequirementError(f"{quote(text)} isn't a requirement", origin=str(origin), details=(str(exc),)) from exc
 
 
-def _markers(name: str, dependency: _Dependency, origin: Origin) -> Iterator[Marker]:
-    if dependency.markers is not None:
-        yield read_marker(dependency.markers, origin)
-    if dependency.python is not None:
-        marker = python_marker(_alternatives(f"the Python of {name}", dependency.python, origin), str(origin))
-        if marker is not None:
-            yield marker
-    if dependency.platform is not None:
-        yield _platform(dependency.platform, origin)
-
-
-def _platform(text: str, origin: Origin) -> Marker:
-    """The marker of `platform`, whose alternatives are parted by "|"."""
-    matches = [_PLATFORM.fullmatch(part.strip()) for part in re.split(r"\|\|?", text)]
-    alternatives = [f'sys_platform {"!=" if match[1] == "!=" else "=="} "{match[2]}"' for match in matches if match]
-    if len(alternatives) != len(matches):
-        message, hint = f"the platform {quote(text)} isn't understood", 'write it as a marker: sys_platform == "linux"'
-        raise RequirementError(message, origin=str(origin), hint=hint)
-    return read_marker(" or ".join(alternatives), origin)
-
-
 def _specifier(name: str, text: str, origin: Origin) -> SpecifierSet:
-    alternatives = _alternatives(name, text, origin)
+    alternatives = read_alternatives(text, name, origin)
     specifier = alternatives[0] if len(alternatives) == 1 else _union(alternatives)
     if specifier is None:
         message = f"{name} {quote(text)} can't be said without ||, which PEP 440 doesn't know"
         raise RequirementError(message, origin=str(origin), hint="write one range, with != for what is left out")
     return specifier
-
-
-def _alternatives(what: str, text: str, origin: Origin) -> tuple[SpecifierSet, ...]:
-    try:
-        return read_constraint(text)
-    except ValueError as exc:
-        message = f"{what} {quote(text)} isn't one of Poetry's constraints"
-        raise RequirementError(message, origin=str(origin)) from exc
 
 
 def _union(alternatives: Iterable[SpecifierSet]) -> SpecifierSet | None:

@@ -28,14 +28,14 @@ from bundler.errors import RequirementError
 from bundler.requirements.files.references import Locate
 from bundler.requirements.model import DeclaredReference, DeclaredRequirement, RequirementSet
 from bundler.requirements.projects.poetry import PoetryTool
-from bundler.requirements.projects.sources import Part, Pin, wanted
+from bundler.requirements.projects.sources import Part, Pin, PrePackage, wanted
 from bundler.requirements.projects.uv import UvTool
 from bundler.requirements.quoting import quote, shown
 from bundler.requirements.toml_documents import TomlDocument
 
 __all__ = ["Project", "read_project"]
 
-_MAX_SECTIONS = 10_000  # an extra counts once for every set of markers on a way to it
+_MAX_READ = 20_000  # extras and their requirements, once for every set of markers on a way to them
 _MAX_DEPTH = 50  # groups within groups
 
 Value = TypeVar("Value")
@@ -128,13 +128,14 @@ class Project:
         waiting = deque([_Section(texts=self._dependencies or ())])
         waiting.extend(_Section(texts=list(self._group(group, ())), group=group) for group in groups)
         waiting.extend(self._extra(extra) for extra in extras if extra in self._extras)
-        seen = set()
+        seen, read = set(), 0
         while waiting:
             section = waiting.popleft()
             if section.key in seen:
                 continue
             seen.add(section.key)
-            if len(seen) > _MAX_SECTIONS:
+            read += 1 + len(section.texts)
+            if read > _MAX_READ:
                 raise self._refusal("its extras ask for each other in too many ways")
             for text in section.texts:
                 if (itself := self._itself(text)) is None:
@@ -245,8 +246,8 @@ def _normalized(table: Mapping[str, Value], kind: str, name: str) -> dict[str, V
 
 
 def _narrowed(part: Part, markers: Sequence[Marker]) -> Part:
-    """The part where the markers hold too; a pin holds anyway."""
-    if not markers or isinstance(part, Pin):
+    """The part where the markers hold too; what is said of a project as a whole holds anyway."""
+    if not markers or isinstance(part, Pin | PrePackage):
         return part
     if isinstance(part, DeclaredReference):
         return replace(part, marker=_all_of(markers, part.marker))
@@ -262,7 +263,7 @@ def _all_of(markers: Sequence[Marker], own: Marker | None) -> Marker:
 def _name(part: Part) -> str:
     if isinstance(part, DeclaredRequirement):
         return canonicalize_name(part.requirement.name)
-    return part.project if isinstance(part, Pin) else part.name or ""
+    return part.name or "" if isinstance(part, DeclaredReference) else part.project
 
 
 def _files(dynamic: Any) -> Sequence[str]:

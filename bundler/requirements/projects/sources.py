@@ -1,7 +1,7 @@
-"""Where a project comes from, as the tables of uv and Poetry say it: a repository, a URL, a path, a named index.
+"""What one entry of a project's tables amounts to, whether uv's, Poetry's or nobody's own.
 
-Both tables say it in fields of their own; here the fields become the direct reference (PEP 508, PEP 610) or the pin to
-an index that a requirements file would state.
+It is a requirement, the direct reference (PEP 508, PEP 610) that a requirements file would state, the pin of a project
+to a named index, or leave for its pre-releases. Together they are a requirement set.
 """
 
 from __future__ import annotations
@@ -9,24 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import quote as percent_encoded
-
-from packaging.markers import Marker
-from packaging.requirements import Requirement
 
 from bundler.distributions import parse_requirement
 from bundler.errors import RequirementError
-from bundler.requirements.files.references import Locate, absolute_url, parse_reference
+from bundler.requirements.files.references import Locate, absolute_url, reference_at
 from bundler.requirements.model import DeclaredReference, DeclaredRequirement, RequirementSet
 from bundler.requirements.options import NamedIndex, Options
 from bundler.requirements.origins import Origin
 from bundler.requirements.quoting import quote, shown
 
-__all__ = ["Part", "Pin", "address", "declared", "read_marker", "reference", "repository_url", "wanted"]
+__all__ = ["Part", "Pin", "PrePackage", "address", "declared", "wanted"]
 
-_SSH_LIKE_SCP = re.compile(r"([\w.-]+@[\w.-]+):(?!/)([^\s#]+)")
-_REVISION = re.compile(r"[\w.+/-]+")  # what can stand behind the @ of a URL
-_ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*+://|file:", re.IGNORECASE)
 _REMOTE = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -39,8 +32,16 @@ class Pin:
     origin: Origin
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrePackage:
+    """A project whose pre-releases are wanted too; `project` is normalized."""
+
+    project: str
+    origin: Origin
+
+
 #: What one entry of a table amounts to.
-Part = DeclaredRequirement | DeclaredReference | Pin
+Part = DeclaredRequirement | DeclaredReference | Pin | PrePackage
 
 
 def declared(text: str, origin: Origin, locate: Locate) -> DeclaredRequirement | DeclaredReference:
@@ -56,60 +57,7 @@ def declared(text: str, origin: Origin, locate: Locate) -> DeclaredRequirement |
         raise RequirementError(message, origin=str(origin), details=details) from None  # its text may hold a password
     if requirement.url is None:
         return DeclaredRequirement(requirement=requirement, origin=origin)
-    return reference(requirement, requirement.url, origin, locate)
-
-
-def reference(
-    requirement: Requirement, url: str, origin: Origin, locate: Locate, *, subdirectory: str | None = None
-) -> DeclaredReference:
-    """The direct reference that takes a requirement, with its extras and marker, from a URL.
-
-    Raises:
-        RequirementError: a URL that isn't taken.
-    """
-    if not _ABSOLUTE.match(url):
-        message, hint = f"{quote(url)} isn't the URL of {requirement.name}", "write it with its scheme, as https://…"
-        raise RequirementError(message, origin=str(origin), hint=hint)
-    if subdirectory is not None:
-        url += f"{'&' if '#' in url else '#'}subdirectory={percent_encoded(subdirectory)}"
-    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
-    marker = f" ; {requirement.marker}" if requirement.marker else ""
-    text = f"{requirement.name}{extras} @ {url}{marker}"
-    found = parse_reference(text, origin=origin, locate=locate)
-    if found is None:
-        raise RequirementError(f"{quote(text)} isn't a direct reference", origin=str(origin))
-    return found
-
-
-def read_marker(text: str, origin: Origin) -> Marker:
-    """Read a PEP 508 marker.
-
-    Raises:
-        RequirementError: anything else.
-    """
-    try:
-        marker = parse_requirement(f"x ; {text}").marker
-    except ValueError:
-        marker = None
-    if marker is None:
-        raise RequirementError(f"{quote(text)} isn't an environment marker", origin=str(origin))
-    return marker
-
-
-def repository_url(git: str, revision: str | None, origin: Origin) -> str:
-    """The URL of a repository at a commit, tag or branch, as PEP 610 writes it; git's own short form of ssh too.
-
-    Raises:
-        RequirementError: a revision that can't stand in a URL.
-    """
-    short = _SSH_LIKE_SCP.fullmatch(git)
-    url = f"ssh://{short[1]}/{short[2]}" if short else git.removeprefix("git+")
-    if revision is None:
-        return f"git+{url}"
-    if not _REVISION.fullmatch(revision) or "#" in url:
-        message = f"{quote(revision)} can't be told as the revision of {quote(git)}"
-        raise RequirementError(message, origin=str(origin), hint="name the commit by its hash, behind a plain URL")
-    return f"git+{url}@{revision}"
+    return reference_at(requirement, requirement.url, origin, locate)
 
 
 def address(path_or_url: str, name: str, origin: Origin, locate: Locate) -> str:
@@ -137,18 +85,19 @@ def wanted(
     constraints: tuple[DeclaredRequirement, ...] = (),
     overrides: tuple[DeclaredRequirement, ...] = (),
 ) -> RequirementSet:
-    """The requirement set of the parts, their pins said of the indexes among the options.
+    """The requirement set of the parts; their pins and pre-releases are said among the options.
 
     Raises:
         RequirementError: a pin to an unknown index, or pins of one project to several.
     """
     listed = tuple(parts)
+    pre = tuple(dict.fromkeys(part.project for part in listed if isinstance(part, PrePackage)))
     return RequirementSet(
         requirements=tuple(part for part in listed if isinstance(part, DeclaredRequirement)),
         references=tuple(part for part in listed if isinstance(part, DeclaredReference)),
         constraints=constraints,
         overrides=overrides,
-        options=replace(options, indexes=_pinned(options.indexes, listed)),
+        options=replace(options, indexes=_pinned(options.indexes, listed)).joined(Options(pre_packages=pre)),
     )
 
 

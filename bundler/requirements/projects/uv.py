@@ -5,8 +5,9 @@ markers, and where none applies the requirement itself holds. One source without
 its versions. An index with a marker is refused: it is asked for a project or it isn't, whatever the target.
 An editable path is taken as that path: a bundle is a copy. Workspaces are refused by name.
 
-Constraints, overrides, the legacy `dev-dependencies` and the settings of indexes are taken too. What else uv is told
-there (how to build, publish, cache or lock) is its own business and is passed over.
+Constraints, overrides, the legacy `dev-dependencies`, the settings of indexes, `no-binary`, `no-build` and
+`prerelease = "allow"` are taken too. What else would change the versions that are chosen is refused by name. The rest
+(how uv is to build, publish, cache or lock) is its own business and is passed over, and so is [tool.uv.pip].
 """
 
 from __future__ import annotations
@@ -22,17 +23,21 @@ from packaging.utils import canonicalize_name
 
 from bundler.distributions import parse_requirement
 from bundler.errors import RequirementError
-from bundler.requirements.files.references import Locate
+from bundler.requirements.files.references import Locate, reference_at
 from bundler.requirements.model import DeclaredReference, DeclaredRequirement
 from bundler.requirements.options import NamedIndex, Options
 from bundler.requirements.origins import Origin
-from bundler.requirements.projects.sources import Part, Pin, address, declared, read_marker, reference, repository_url
+from bundler.requirements.projects.sources import Part, Pin, address, declared
 from bundler.requirements.quoting import quote
+from bundler.requirements.terms import read_marker, read_name
 from bundler.requirements.toml_documents import TomlDocument
+from bundler.requirements.urls import repository_url
 
 __all__ = ["UvTool"]
 
 _KINDS = ("git", "url", "path", "index", "workspace")
+#: What `prerelease` may say: all but "allow" take pre-releases where nothing else is, or where they are asked for.
+_PRERELEASES = ("disallow", "allow", "if-necessary", "explicit", "if-necessary-or-explicit")
 
 
 class _Source(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
@@ -69,6 +74,15 @@ class _Settings(msgspec.Struct, rename="kebab"):
     extra_index_url: list[str] = []
     find_links: list[str] = []
     no_index: bool = False
+    no_binary: bool = False
+    no_binary_package: list[str] = []
+    no_build: bool = False
+    no_build_package: list[str] = []
+    prerelease: str = "if-necessary-or-explicit"
+    resolution: str = "highest"
+    exclude_newer: Any = None
+    exclude_newer_package: Any = None
+    exclude_dependencies: list[Any] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,12 +144,13 @@ class UvTool:
         return tuple(self._by_name(self._settings.override_dependencies, "override-dependencies"))
 
     def options(self) -> Options:
-        """The indexes, as yet without the projects that are pinned to them, and other places to look.
+        """The indexes, as yet without the projects that are pinned to them, other places, and what is preferred.
 
         Raises:
-            RequirementError: a path where nothing is.
+            RequirementError: a path where nothing is, a setting that can't be honoured, or what isn't a name.
         """
         given = self._settings
+        self._refuse_unkept()
         default = next((entry.url for entry in given.index if entry.default), given.index_url)
         return Options(
             index_url=default and self._address(default),
@@ -143,7 +158,30 @@ class UvTool:
             indexes=tuple(self._named(entry) for entry in given.index),
             find_links=tuple(self._address(place) for place in given.find_links),
             no_index=given.no_index,
+            no_binary=self._projects(given.no_binary_package, everyone=given.no_binary),
+            only_binary=self._projects(given.no_build_package, everyone=given.no_build),
+            pre=given.prerelease == "allow",
+            exclude_newer=None if given.exclude_newer is None else str(given.exclude_newer),
         )
+
+    def _projects(self, names: Sequence[str], *, everyone: bool) -> tuple[str, ...]:
+        """Projects as pip's --no-binary and --only-binary name them."""
+        return (*([":all:"] if everyone else []), *(read_name(name, self.document.origin(name)) for name in names))
+
+    def _refuse_unkept(self) -> None:
+        """Refuse what changes which versions are chosen, and is bundler's to be told."""
+        given = self._settings
+        found = {
+            "exclude-newer-package": (given.exclude_newer_package, "--exclude-newer"),
+            "resolution": (given.resolution != "highest", "--resolution"),
+            "exclude-dependencies": (given.exclude_dependencies, "--exclude"),
+            "prerelease": (given.prerelease not in _PRERELEASES, "--pre"),
+        }
+        for key, (is_set, option) in found.items():
+            if is_set:
+                origin = str(self.document.origin(key, table="tool.uv"))
+                hint = f"leave it out there and give {option}, or give the lock that uv writes"
+                raise RequirementError(f"{key} of [tool.uv] isn't taken", origin=origin, hint=hint)
 
     def _sources_of(self, name: str) -> Sequence[_Source]:
         value = self._sources.get(name, [])
@@ -164,7 +202,7 @@ class UvTool:
         if source.index is not None:
             return _pin(name, source, origin)
         url = self._url(source, origin)
-        return reference(
+        return reference_at(
             self._narrowed(requirement, source, origin), url, origin, self.locate, subdirectory=source.subdirectory
         )
 

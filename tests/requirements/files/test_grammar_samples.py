@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from bundler.requirements.files.grammar import Include, parse_file
 from bundler.requirements.model import DeclaredReference, DeclaredRequirement, RequirementSet
 from bundler.requirements.options import Options
-
-SAMPLES = Path(__file__).parent.parent / "samples" / "requirements"
+from tests.requirements.disk import Disk, sample
 
 _ENVIRONMENT = {"INDEX_USER": "ada", "INDEX_TOKEN": "s3cret"}
-_LOCAL = {
-    ".": "file:///w/",
-    "./wheelhouse": "file:///w/wheelhouse/",
-    "./shop": "file:///w/shop/",
-    "./shared-lib": "file:///w/shared-lib/",
-    "./downloads/numpy-1.9.2-cp34-none-win32.whl": "file:///w/downloads/numpy-1.9.2-cp34-none-win32.whl",
-    "/srv/shop": "file:///srv/shop/",
-    "/srv/shared-lib": "file:///srv/shared-lib/",
-    "/srv/wheels/local_wheel-2.1-py3-none-any.whl": "file:///srv/wheels/local_wheel-2.1-py3-none-any.whl",
-}
-
-
-def _locate(path: str, within: str | None) -> str | None:
-    return _LOCAL.get(path)
+_DISK = Disk.holding(
+    *("./", "wheelhouse/", "shop/", "shared-lib/", "downloads/numpy-1.9.2-cp34-none-win32.whl"),
+    *("/srv/shop/", "/srv/shared-lib/", "/srv/wheels/local_wheel-2.1-py3-none-any.whl"),
+)
 
 
 def _sample(name: str) -> tuple[RequirementSet, list[Include]]:
     """The items of a sample, sorted by kind."""
-    data = (SAMPLES / name).read_bytes()
-    items = list(parse_file(data, name, constraint=False, environment=_ENVIRONMENT, locate=_locate))
+    data = sample(f"requirements/{name}")
+    items = list(parse_file(data, name, constraint=False, environment=_ENVIRONMENT, locate=_DISK.locate))
     options = Options()
     for item in items:
         options = options.joined(item) if isinstance(item, Options) else options

@@ -8,24 +8,15 @@ from bundler.errors import RequirementError
 from bundler.requirements.files.options import read_options, read_words
 from bundler.requirements.options import Options
 from bundler.requirements.origins import Origin
+from tests.requirements.disk import Disk
 
 ORIGIN = Origin(source="in/r.txt", line=3)
-THERE = {
-    ("wheels", None): "file:///w/wheels/",
-    ("wheels", "in/r.txt"): "file:///w/in/wheels/",
-    ("here", None): "file:///w/here/",
-    ("/abs/dir", None): "file:///abs/dir/",
-    ("/abs/my dir", None): "file:///abs/my%20dir/",
-}
-
-
-def _locate(path: str, within: str | None) -> str | None:
-    return THERE.get((path, within))
+DISK = Disk.holding("wheels/", "in/wheels/", "here/", "/abs/dir/", "/abs/my dir/")
 
 
 def _read(text: str) -> Options:
     pairs = read_words(shlex.split(text), ORIGIN)
-    return read_options(pairs, origin=ORIGIN, file="in/r.txt", locate=_locate)
+    return read_options(pairs, origin=ORIGIN, file="in/r.txt", locate=DISK.locate)
 
 
 INDEX = "https://user:word@index.example/simple"

@@ -5,44 +5,26 @@ import contextlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.requirements import Requirement
 
 from bundler.digests import Digest
 from bundler.errors import RequirementError
-from bundler.requirements.files.references import absolute_url, parse_editable, parse_reference
+from bundler.requirements.files.references import absolute_url, parse_editable, parse_reference, reference_at
 from bundler.requirements.model import DeclaredReference
 from bundler.requirements.origins import Origin
+from tests.requirements.disk import Disk
 
 ORIGIN = Origin(source="in/r.txt", line=3)
 SHA256 = "a" * 64
 WHEEL = "x_y-1.0-py3-none-any.whl"
-THERE = {
-    ".": "file:///w/",
-    "..": "file:///",
-    "./shop": "file:///w/shop/",
-    "shop": "file:///w/shop/",
-    "/abs/shop": "file:///abs/shop/",
-    "./my shop": "file:///w/my%20shop/",
-    WHEEL: f"file:///w/{WHEEL}",
-    f"./{WHEEL}": f"file:///w/{WHEEL}",
-    "/abs/x_y-1.0.tar.gz": "file:///abs/x_y-1.0.tar.gz",
-    "foo@bar/x-2.zip": "file:///w/foo@bar/x-2.zip",
-    "C:\\wheels\\x-2.zip": "file:///C:/wheels/x-2.zip",
-    "C:/wheels/x-2.zip": "file:///C:/wheels/x-2.zip",
-    "./tag.tar.gz": "file:///w/tag.tar.gz",
-    "./notes.pdf": "file:///w/notes.pdf",
-    "./requirements.txt": "file:///w/requirements.txt",
-}
-
-
-def _locate(path: str, within: str | None) -> str | None:
-    assert within is None  # requirements start from the working directory, as in pip
-    assert path
-    assert "\0" not in path
-    return THERE.get(path)
+DISK = Disk.holding(
+    *("./", "/", "shop/", "/abs/shop/", "my shop/", WHEEL, "/abs/x_y-1.0.tar.gz", "foo@bar/x-2.zip"),
+    *("C:/wheels/x-2.zip", "tag.tar.gz", "notes.pdf", "requirements.txt"),
+)
 
 
 def _read(text: str, hashes: tuple[Digest, ...] = ()) -> DeclaredReference | None:
-    return parse_reference(text, origin=ORIGIN, locate=_locate, hashes=hashes)
+    return parse_reference(text, origin=ORIGIN, locate=DISK.locate, hashes=hashes)
 
 
 def _parts(text: str) -> tuple[str, str | None, tuple[str, ...], str]:
@@ -200,7 +182,7 @@ def test_a_hash_option_binds_no_directory_and_no_repository(text: str) -> None:
 
 @pytest.mark.parametrize("text", [".", "./shop", "shop", "shop[a]", "/abs/shop", "file:///abs/shop", "x @ file:./shop"])
 def test_an_editable_directory_is_that_directory(text: str) -> None:
-    reference = parse_editable(text, origin=ORIGIN, locate=_locate)
+    reference = parse_editable(text, origin=ORIGIN, locate=DISK.locate)
     assert reference.url.startswith("file:///")
     assert reference.url.endswith("/")
     assert reference.extras == (("a",) if "[" in text else ())
@@ -231,20 +213,32 @@ def test_an_editable_directory_is_that_directory(text: str) -> None:
 )
 def test_nothing_else_can_be_editable(text: str, message: str, hint: str) -> None:
     with pytest.raises(RequirementError) as caught:
-        parse_editable(text, origin=ORIGIN, locate=_locate)
+        parse_editable(text, origin=ORIGIN, locate=DISK.locate)
     assert message in caught.value.message
     assert caught.value.hint is not None
     assert hint in caught.value.hint
 
 
 def test_a_path_can_be_made_absolute_from_a_file() -> None:
-    def locate(path: str, within: str | None) -> str | None:
-        return f"file:///{within}/{path}"
-
-    assert absolute_url("x", locate, "in/r.txt") == "file:///in/r.txt/x"
-    assert absolute_url("file:x#egg=y", locate) == "file:///None/x#egg=y"
+    locate = Disk.holding("x", "in/x/").locate
+    assert absolute_url("x", locate, "in/r.txt") == "file:///w/in/x/"
+    assert absolute_url("file:x#egg=y", locate) == "file:///w/x#egg=y"
     assert absolute_url("", locate) is None
     assert absolute_url("x\0", locate) is None
+
+
+@pytest.mark.parametrize("url", ["git+../x", "x", "", "hg+https://hg.example/x", "https://"])
+def test_a_table_names_an_absolute_url_that_is_taken(url: str) -> None:
+    with pytest.raises(RequirementError, match=r"^in/r\.txt:3: "):
+        reference_at(Requirement("x"), url, ORIGIN, DISK.locate)
+
+
+def test_a_subdirectory_joins_the_fragment() -> None:
+    url = f"https://files.example/x-1.0.tar.gz#sha256={SHA256}"
+    found = reference_at(Requirement("x"), url, ORIGIN, DISK.locate, subdirectory="a b/c")
+    assert found.url.endswith("&subdirectory=a%20b/c")
+    found = reference_at(Requirement("x"), "git+https://git.example/x", ORIGIN, DISK.locate, subdirectory="c")
+    assert found.url == "git+https://git.example/x#subdirectory=c"
 
 
 _PIECES = st.sampled_from(
@@ -262,4 +256,4 @@ def test_no_text_does_worse_than_a_requirement_error(text: str) -> None:
         reference = _read(text)
         assert reference is None or reference.url.startswith(("file:///", "http://", "https://", "git+"))
     with contextlib.suppress(RequirementError):
-        assert parse_editable(text or "x", origin=ORIGIN, locate=_locate).url.startswith("file:///")
+        assert parse_editable(text or "x", origin=ORIGIN, locate=DISK.locate).url.startswith("file:///")

@@ -1,19 +1,23 @@
-"""What the tests of lock files share: samples, targets, and a disk that exists only in a table."""
+"""What the tests of lock files share: samples, targets, and what a lock gives them."""
 
 from __future__ import annotations
 
+import contextlib
 import re
-from pathlib import Path
+from collections.abc import Callable
+from typing import ParamSpec
 
 from hypothesis import strategies as st
 from packaging.markers import Marker
 from packaging.version import Version
 
 from bundler.digests import Digest
+from bundler.errors import RequirementError
 from bundler.requirements.locked import Chosen, Lock, LockedProject, Satisfies
 from bundler.requirements.locks.pinned import LockedPackage
 from bundler.targets.model import Target
 from bundler.targets.platforms import targets_for
+from tests.requirements import disk
 
 __all__ = [
     "CLICK",
@@ -23,13 +27,13 @@ __all__ = [
     "SAMPLES",
     "WINDOWS",
     "chosen",
-    "locate",
     "mutations",
     "satisfying",
+    "survives",
     "tables",
 ]
 
-SAMPLES = Path(__file__).parent.parent / "samples" / "locks"
+SAMPLES = disk.SAMPLES / "locks"
 WINDOWS, LINUX, MACOS = targets_for(["3.12"], ["windows-x86_64", "linux-x86_64", "macos-arm64"])
 
 CLICK = LockedPackage(
@@ -55,7 +59,7 @@ COLORAMA = LockedPackage(
     requires=(),
 )
 
-_ABSENT = "missing"
+Arguments = ParamSpec("Arguments")
 
 
 def satisfying(target: Target) -> Satisfies:
@@ -70,12 +74,10 @@ def satisfying(target: Target) -> Satisfies:
     return satisfies
 
 
-def locate(path: str, within: str | None) -> str | None:
-    """A disk on which everything is there but what is called missing; names without a dot are directories."""
-    if _ABSENT in path:
-        return None
-    url = f"file:///srv/{path.removeprefix('/srv/')}"
-    return url if "." in path.rpartition("/")[2].strip(".") else f"{url}/"
+def survives(read: Callable[Arguments, Lock], *args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+    """Read a lock and ask it for a target; nothing is worse than a RequirementError."""
+    with contextlib.suppress(RequirementError):
+        read(*args, **kwargs).choose(satisfying(LINUX))
 
 
 def chosen(lock: Lock, target: Target) -> list[str]:

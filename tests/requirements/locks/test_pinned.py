@@ -14,6 +14,7 @@ from bundler.requirements.files.grammar import parse_file
 from bundler.requirements.locks.pinned import LockedPackage, document_names, write_requirements
 from bundler.requirements.model import DeclaredRequirement
 from bundler.targets.platforms import known_platforms, targets_for
+from tests.requirements.disk import Disk
 from tests.requirements.locks.locking import CLICK, COLORAMA, LINUX
 
 
@@ -31,7 +32,7 @@ def test_requirements_are_pinned_sorted_and_hashed() -> None:
 
 def test_our_own_reader_understands_the_requirements() -> None:
     data = write_requirements([COLORAMA, CLICK], header="x")
-    wanted = parse_file(data, "r.txt", constraint=False, environment={}, locate=lambda path, within: None)
+    wanted = parse_file(data, "r.txt", constraint=False, environment={}, locate=Disk({}).locate)
     assert [(str(each.requirement), each.hashes) for each in wanted if isinstance(each, DeclaredRequirement)] == [
         ("click==8.1.7", (CLICK.digest,)),
         ("colorama==0.4.6+local.1", (COLORAMA.digest,)),

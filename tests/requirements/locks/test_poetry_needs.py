@@ -20,6 +20,8 @@ def test_every_form_of_a_dependency_is_read() -> None:
     Foo_Bar = "^1"
     b = {version = "*", extras = ["X_y"], optional = true, markers = "extra == 'z'"}
     c = [{version = "<2", python = "<3.10"}, {version = ">=2", platform = "win32"}]
+    e = {version = "*", platform = "linux | darwin", python = "<3.9 || ^3.10"}
+    f = {platform = "!=win32", allow-prereleases = true, unknown = 1}
     d = {git = "https://git.example/d", develop = true}
     """
     assert needs(text) == [
@@ -27,6 +29,16 @@ def test_every_form_of_a_dependency_is_read() -> None:
         ("b", ['"z" in extras'], ("x-y",), True),
         ("c", ['python_full_version < "3.10"'], (), False),
         ("c", ['sys_platform == "win32"'], (), False),
+        (
+            "e",
+            [
+                'python_full_version < "3.9" or python_full_version < "4" and python_full_version >= "3.10"',
+                'sys_platform == "linux" or sys_platform == "darwin"',
+            ],
+            (),
+            False,
+        ),
+        ("f", ['sys_platform != "win32"'], (), False),
         ("d", [], (), False),
     ]
 
@@ -41,10 +53,10 @@ def test_a_need_allows_versions() -> None:
     ("text", "message"),
     [
         ("'a!' = '*'", "isn't the name of a project"),
-        ("a = '1..2'", "the constraint on a isn't understood"),
+        ("a = '1..2'", "a '1..2' isn't one of Poetry's constraints"),
         ("a = {markers = 'x'}", "isn't a marker"),
-        ("a = {python = '^x'}", "the constraint on Python isn't understood"),
-        ('a = {platform = "\'"}', "isn't a marker"),
+        ("a = {python = '^x'}", "the Python of a '\\^x' isn't one of Poetry's constraints"),
+        ('a = {platform = "\'"}', "the platform .* isn't understood"),
         ("a = 1", "isn't understood"),
     ],
 )

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from bundler.digests import Digest
 from bundler.errors import RequirementError
 from bundler.requirements.locked import LockedFile, LockedProject
 from bundler.requirements.locks.rules import (
     asked_for,
     chosen_once,
     python_marker,
-    read_marker,
-    read_name,
+    read_lock_marker,
     read_python,
     read_version,
 )
@@ -30,11 +32,11 @@ from tests.requirements.locks.locking import LINUX, WINDOWS, satisfying
     ],
 )
 def test_an_extra_is_asked_for_among_all_that_are_active(text: str, expected: str) -> None:
-    assert str(read_marker(text, "x.lock")).replace("(", "").replace(")", "") == expected
+    assert str(read_lock_marker(text, "x.lock")).replace("(", "").replace(")", "") == expected
 
 
 def test_several_extras_may_be_active_at_once() -> None:
-    marker = read_marker("extra == 'a' and extra == 'b' and extra != 'c'", "x.lock")
+    marker = read_lock_marker("extra == 'a' and extra == 'b' and extra != 'c'", "x.lock")
     assert satisfying(LINUX)(marker, {"extras": {"a", "b"}})
     assert not satisfying(LINUX)(marker, {"extras": {"a", "b", "c"}})
     assert not satisfying(LINUX)(marker, {"extras": {"a"}})
@@ -43,7 +45,7 @@ def test_several_extras_may_be_active_at_once() -> None:
 @pytest.mark.parametrize("text", ["", "x", "os_name == 1", "(" * 5000, "extra = 'a'"])
 def test_what_is_no_marker_is_refused(text: str) -> None:
     with pytest.raises(RequirementError, match="isn't a marker"):
-        read_marker(text, "x.lock")
+        read_lock_marker(text, "x.lock")
 
 
 @pytest.mark.parametrize(
@@ -65,11 +67,8 @@ def test_a_specifier_that_no_marker_can_hold_is_refused() -> None:
         read_python('===3"', "x.lock")
 
 
-def test_names_and_versions_are_read_strictly() -> None:
-    assert read_name("Foo_Bar", "x.lock") == "foo-bar"
+def test_versions_are_read_strictly() -> None:
     assert read_version("1.0+L", "a", "x.lock") == Version("1.0+l")
-    with pytest.raises(RequirementError, match="isn't the name of a project"):
-        read_name("-a", "x.lock")
     with pytest.raises(RequirementError, match="isn't a version of 'a'"):
         read_version("1" * 5000, "a", "x.lock")
 
@@ -94,3 +93,15 @@ def test_a_project_is_taken_once_and_with_something_to_take() -> None:
         chosen_once([empty], "x.lock")
     with pytest.raises(RequirementError, match="gives this target a more than once"):
         chosen_once([full, full.__class__(name="a", version=None, origin=empty.origin, reference="r")], "x.lock")
+
+
+def test_a_file_that_no_index_states_a_hash_of_is_refused_when_it_is_chosen() -> None:
+    sha256, sha512 = Digest("sha256", "0" * 64), Digest("sha512", "0" * 128)
+    known = LockedFile(filename="a-1-py3-none-any.whl", hashes=(sha512, sha256))
+    unknown = LockedFile(filename="a-1.tar.gz", hashes=(sha512,))
+    project = LockedProject(name="a", version=None, origin=Origin(source="x.lock"), files=(known,))
+    assert chosen_once([project], "x.lock") == (project,)
+    with pytest.raises(RequirementError) as caught:
+        chosen_once([replace(project, files=(known, unknown))], "x.lock")
+    assert caught.value.message == "x.lock: a-1.tar.gz has no hash by sha256, and an index states no other"
+    assert caught.value.hint == "lock again, with sha256"

@@ -17,7 +17,7 @@ from bundler.requirements.locks.sources import (
     parse_digests,
 )
 from bundler.requirements.origins import Origin
-from tests.requirements.locks.locking import locate
+from tests.requirements.disk import anywhere
 
 PROJECT = LockedProject(name="a-b", version=Version("1.0"), origin=Origin(source="x.lock"))
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -48,15 +48,15 @@ def test_a_version_that_isnt_stated_is_the_files() -> None:
 
 def test_an_archive_is_a_file_if_its_name_says_so_and_a_reference_otherwise() -> None:
     sdist = file("a_b-1.0.tar.gz", "https://files.example/a_b-1.0.tar.gz")
-    assert from_archive(PROJECT, sdist, locate).files == (sdist,)
-    within = from_archive(PROJECT, sdist, locate, subdirectory="sub/dir")
+    assert from_archive(PROJECT, sdist, anywhere).files == (sdist,)
+    within = from_archive(PROJECT, sdist, anywhere, subdirectory="sub/dir")
     assert (within.files, within.reference) == ((), "https://files.example/a_b-1.0.tar.gz#subdirectory=sub/dir")
-    tag = from_archive(PROJECT, file("v1.zip", "https://files.example/v1.zip#egg=a"), locate)
+    tag = from_archive(PROJECT, file("v1.zip", "https://files.example/v1.zip#egg=a"), anywhere)
     assert (tag.reference, tag.hashes) == ("https://files.example/v1.zip", (SHA256,))
 
 
 def test_an_archive_that_is_nowhere_is_nothing() -> None:
-    assert from_archive(PROJECT, file("v1.zip"), locate) == PROJECT
+    assert from_archive(PROJECT, file("v1.zip"), anywhere) == PROJECT
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_an_archive_that_is_nowhere_is_nothing() -> None:
     ],
 )
 def test_a_repository_is_named_at_its_commit(git: str, reference: str) -> None:
-    assert from_repository(PROJECT, git, COMMIT, locate).reference == f"{reference}@{COMMIT}"
-    within = from_repository(PROJECT, git, COMMIT, locate, subdirectory="s")
+    assert from_repository(PROJECT, git, COMMIT, anywhere).reference == f"{reference}@{COMMIT}"
+    within = from_repository(PROJECT, git, COMMIT, anywhere, subdirectory="s")
     assert within.reference == f"{reference}@{COMMIT}#subdirectory=s"
 
 
@@ -89,13 +89,13 @@ def test_a_repository_is_named_at_its_commit(git: str, reference: str) -> None:
 )
 def test_what_isnt_a_commit_of_a_repository_is_refused(git: str, commit: str) -> None:
     with pytest.raises(RequirementError):
-        from_repository(PROJECT, git, commit, locate)
+        from_repository(PROJECT, git, commit, anywhere)
 
 
 @pytest.mark.parametrize("subdirectory", ["../out", "/etc"])
 def test_a_subdirectory_that_leads_out_is_refused(subdirectory: str) -> None:
     with pytest.raises(RequirementError, match="leads out"):
-        from_repository(PROJECT, "https://git.example/a", COMMIT, locate, subdirectory=subdirectory)
+        from_repository(PROJECT, "https://git.example/a", COMMIT, anywhere, subdirectory=subdirectory)
 
 
 @pytest.mark.parametrize("url", ["ftp://files.example/a", "javascript:x", "https:///a", "a.whl", "http://[", "//x/a"])

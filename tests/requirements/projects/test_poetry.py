@@ -12,7 +12,7 @@ from packaging.specifiers import SpecifierSet
 from bundler.errors import RequirementError
 from bundler.requirements.model import DeclaredRequirement
 from bundler.requirements.projects.poetry import PoetryTool
-from bundler.requirements.projects.sources import Part, Pin
+from bundler.requirements.projects.sources import Part, Pin, PrePackage
 from bundler.requirements.toml_documents import TomlDocument
 from tests.requirements.disk import Disk, sample
 
@@ -38,6 +38,8 @@ def _said(part: Part) -> str:
         return str(part.requirement)
     if isinstance(part, Pin):
         return f"{part.project} from {part.index}"
+    if isinstance(part, PrePackage):
+        return f"{part.project} before its release"
     return f"{part.name}[{','.join(part.extras)}] @ {part.url}" + (f" ; {part.marker}" if part.marker else "")
 
 
@@ -167,7 +169,6 @@ def test_python_and_platform_are_markers(value: str, marker: str) -> None:
         ('{ version = "1", python = "a" }', "the Python of X 'a' isn't one of Poetry's constraints"),
         ('{ platform = "a b" }', "the platform 'a b' isn't understood"),
         ('{ markers = "x" }', "'x' isn't an environment marker"),
-        ('{ version = "1", allow-prereleases = true }', "allow-prereleases of X isn't taken"),
         ('{ version = "1", callback = 1 }', "X in [tool.poetry.dependencies] isn't understood"),
         ("1", "X in [tool.poetry.dependencies] isn't understood"),
         ('["1", 2]', "X in [tool.poetry.dependencies] isn't understood"),
@@ -182,6 +183,12 @@ def test_what_cant_be_honoured_is_refused_by_name(value: str, message: str) -> N
     with pytest.raises(RequirementError) as caught:
         _parts(value)
     assert message in caught.value.message
+
+
+def test_pre_releases_of_one_project_may_be_wanted() -> None:
+    value = '[{ version = "1", python = "<3.9", allow-prereleases = true }, { version = "^2" }]'
+    assert [part.project for part in _parts(value) if isinstance(part, PrePackage)] == ["x"]
+    assert not any(isinstance(part, PrePackage) for part in _parts('{ version = "1", allow-prereleases = false }'))
 
 
 def test_a_key_that_isnt_a_name_is_refused() -> None:
@@ -216,7 +223,7 @@ def test_a_primary_source_beside_the_public_index_comes_first() -> None:
 
 
 @pytest.mark.parametrize("kind", ['priority = "supplemental"', 'priority = "secondary"', "secondary = true"])
-def test_a_supplemental_source_comes_last(kind: str) -> None:
+def test_a_supplemental_source_is_another_index_before_the_public_one(kind: str) -> None:
     assert _sources(A + kind) == (None, ("https://a.example/",), [("a", True)])
 
 

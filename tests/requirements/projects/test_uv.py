@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bundler.errors import RequirementError
 from bundler.requirements.model import DeclaredReference, DeclaredRequirement
+from bundler.requirements.options import Options
 from bundler.requirements.projects.sources import Part, Pin
 from bundler.requirements.projects.uv import UvTool
 from bundler.requirements.toml_documents import TomlDocument
@@ -31,7 +32,9 @@ def _parts(source: str, requirement: str = "X[b,a]>=1; os_name == 'nt'", **secti
 def _said(part: Part) -> str:
     if isinstance(part, DeclaredRequirement):
         return str(part.requirement)
-    return f"{part.project} from {part.index}" if isinstance(part, Pin) else f"{part.url} ; {part.marker}"
+    if isinstance(part, DeclaredReference):
+        return f"{part.url} ; {part.marker}"
+    return f"{part.project} from {part.index}" if isinstance(part, Pin) else part.project
 
 
 def _refusal(source: str, requirement: str = "x") -> str:
@@ -186,6 +189,52 @@ def test_a_constraint_by_url_is_refused(key: str) -> None:
         (*tool.constraints(), *tool.overrides())
 
 
+@pytest.mark.parametrize(
+    ("table", "wanted"),
+    [
+        ("no-binary = true", Options(no_binary=(":all:",))),
+        ('no-binary-package = ["A_b", "c"]', Options(no_binary=("a-b", "c"))),
+        ("no-build = true", Options(only_binary=(":all:",))),
+        ('no-build = true\nno-build-package = ["A_b"]', Options(only_binary=(":all:", "a-b"))),
+        ('prerelease = "allow"', Options(pre=True)),
+        ('exclude-newer = "30 days"', Options(exclude_newer="30 days")),
+        ("exclude-newer = 2026-01-31", Options(exclude_newer="2026-01-31")),
+        ("exclude-newer = 2026-01-31T12:00:00Z", Options(exclude_newer="2026-01-31 12:00:00+00:00")),
+        *((f'prerelease = "{value}"', Options()) for value in ("disallow", "explicit", "if-necessary")),
+        ('resolution = "highest"\nexclude-dependencies = []', Options()),
+    ],
+)
+def test_what_is_preferred_is_taken(table: str, wanted: Options) -> None:
+    assert _tool(table).options() == wanted
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "option"),
+    [
+        ("exclude-newer-package = { x = '2026-01-01' }", "exclude-newer-package", "--exclude-newer"),
+        ('resolution = "lowest"', "resolution", "--resolution"),
+        ('exclude-dependencies = ["x"]', "exclude-dependencies", "--exclude"),
+        ('prerelease = "sometimes"', "prerelease", "--pre"),
+    ],
+)
+def test_what_would_change_the_choice_is_refused_with_our_own_option(table: str, key: str, option: str) -> None:
+    with pytest.raises(RequirementError) as caught:
+        _tool(table).options()
+    assert caught.value.message == f"in/pyproject.toml: {key} of [tool.uv] isn't taken"
+    assert f"give {option}, " in (caught.value.hint or "")
+
+
+def test_a_refused_setting_is_told_with_its_line() -> None:
+    document = TomlDocument.parse('[tool.uv]\nresolution = "lowest"', "p")
+    with pytest.raises(RequirementError, match=r"^p:2: "):
+        UvTool.read(document.table["tool"]["uv"], document, DISK.locate).options()
+
+
+def test_a_project_that_isnt_a_name_is_refused() -> None:
+    with pytest.raises(RequirementError, match="':all:' isn't the name of a project"):
+        _tool('no-build-package = [":all:"]').options()
+
+
 def test_what_isnt_ours_is_passed_over() -> None:
     assert _tool('package = false\nworkspace = { members = ["x"] }\npip.pre = 3').options().indexes == ()
 
@@ -209,7 +258,17 @@ _VALUES = st.recursive(
 @given(
     st.dictionaries(
         st.sampled_from(
-            ["sources", "index", "dev-dependencies", "constraint-dependencies", "override-dependencies", "find-links"]
+            [
+                "no-build-package",
+                "exclude-newer",
+                "prerelease",
+                "sources",
+                "index",
+                "dev-dependencies",
+                "constraint-dependencies",
+                "override-dependencies",
+                "find-links",
+            ]
         ),
         _VALUES | st.dictionaries(st.just("x"), _VALUES),
     )

@@ -11,7 +11,6 @@
 # ]
 #
 # [tool.uv]
-# exclude-newer = "2026-01-01T00:00:00Z"
 # constraint-dependencies = ["pyarrow<19"]
 #
 # [tool.uv.sources]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.requirements.projects.poetry_constraints import read_constraint
+from bundler.requirements.poetry.constraints import read_constraint
 
 
 @pytest.mark.parametrize(

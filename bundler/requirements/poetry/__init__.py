@@ -1,0 +1,1 @@
+"""Poetry's own words, in pyproject.toml and poetry.lock alike."""
