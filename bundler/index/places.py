@@ -8,9 +8,10 @@ nowhere else, find-links places included; an explicit index is asked for no othe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from bundler.errors import UsageError
 from bundler.index.locations import IndexLocation
 from bundler.requirements.options import Options
 
@@ -38,9 +39,10 @@ class Places:
         """Read the places that the options name; `default_url` is the index where they name none.
 
         Raises:
-            UsageError: an address that can't be one; its password isn't told.
+            UsageError: an address that can't be one, whose password isn't told; a project pinned to two indexes.
         """
         indexes = () if options.no_index else tuple(_indexes(options, default_url))
+        _refuse_two_owners(indexes)
         return cls(indexes=indexes, find_links=tuple(map(IndexLocation.parse_links, options.find_links)))
 
     @property
@@ -59,6 +61,16 @@ class Places:
         else:
             chosen = [index for index in self.indexes if not index.explicit]
         return tuple(dict.fromkeys(index.location for index in chosen))
+
+
+def _refuse_two_owners(indexes: Sequence[PlacedIndex]) -> None:
+    """Whoever can add a pin, as a file from elsewhere can, must not get a project that is pinned already."""
+    owners: dict[str, str] = {}
+    for index in indexes:
+        for name in sorted(index.projects):
+            if owners.setdefault(name, index.location.url) != index.location.url:
+                details = (owners[name], index.location.url)
+                raise UsageError(f"{name} is pinned to two indexes", details=details, hint="pin it to one of them")
 
 
 def _indexes(options: Options, default_url: str) -> Iterator[PlacedIndex]:

@@ -184,3 +184,14 @@ def test_an_entry_for_other_targets_leaves_its_project_to_the_index(
     )
     lock(capsys, "lib", "-r", "pylock.toml", *ONE, "-o", "pylock.new.toml")
     assert versions(place / "pylock.new.toml") == {"lib": "2.0"}
+
+
+def test_two_patch_releases_of_one_python_each_get_their_own(
+    capsys: pytest.CaptureFixture[str], place: Path, index: FakeIndex
+) -> None:
+    wanted = ['lib; python_full_version < "3.12.5"', 'win; python_full_version >= "3.12.5"']
+    index.add_wheel("both", "1.0", requires=wanted)
+    lock(capsys, "both", "--python", "3.12.1", "--python", "3.12.7", "--platform", "linux-x86_64")
+    marked = {package["name"]: package.get("marker") for package in document(place / "pylock.toml")["packages"]}
+    assert (marked["both"], marked["lib"]) == (None, 'python_full_version == "3.12.1"')
+    assert marked["win"] == 'python_full_version == "3.12.7"'

@@ -82,3 +82,11 @@ def test_a_bad_address_is_refused_without_its_password(field: str) -> None:
 def test_places_show_no_password() -> None:
     options = Options(index_url=f"https://{CANARY}:{CANARY}@h.example/simple/")
     assert CANARY not in repr(Places.of(options, default_url=DEFAULT))
+
+
+def test_a_project_pinned_to_two_indexes_is_refused_with_both() -> None:
+    other = NamedIndex(url="https://stranger.example/simple/", projects=("x",), explicit=True)
+    with pytest.raises(UsageError, match="x is pinned to two indexes") as caught:
+        Places.of(Options(indexes=(EXPLICIT, other)), default_url=DEFAULT)
+    assert caught.value.details == (EXPLICIT.url, other.url)
+    assert Places.of(Options(indexes=(EXPLICIT, EXPLICIT)), default_url=DEFAULT).pinned("x")

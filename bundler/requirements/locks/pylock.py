@@ -60,7 +60,7 @@ _File = PackageWheel | PackageSdist | PackageArchive
 
 #: What tells one of our targets from another, as markers.
 _PINNED = ("implementation_name", "python_version", "sys_platform", "platform_machine")
-#: An environment: the values of _PINNED.
+#: An environment: a clause for each of _PINNED.
 _Pins = tuple[str, ...]
 _Kind = TypeVar("_Kind", PackageWheel, PackageSdist)
 
@@ -192,9 +192,11 @@ def _environments(
     locks: Iterable[tuple[Mapping[str, str], Sequence[LockedPackage]]],
 ) -> dict[_Pins, dict[str, list[LockedPackage]]]:
     """The packages by environment and name: one, or one for each of the targets that no marker tells apart."""
+    locks = tuple(locks)
+    exact = _differ_in_patch([environment for environment, _ in locks])
     environments: dict[_Pins, dict[str, list[LockedPackage]]] = {}
     for environment, packages in locks:
-        taken = environments.setdefault(tuple(environment[variable] for variable in _PINNED), {})
+        taken = environments.setdefault(_pins(environment, exact=exact), {})
         for package in packages:
             same = taken.setdefault(package.name, [])
             if any(other.version != package.version for other in same):
@@ -203,6 +205,17 @@ def _environments(
                 raise UsageError(message, details=details, hint="write one lock for each target")
             same.append(package)
     return environments
+
+
+def _differ_in_patch(environments: Sequence[Mapping[str, str]]) -> bool:
+    """Whether two targets differ in the patch release of one Python."""
+    pythons = {(each["python_version"], each["python_full_version"]) for each in environments}
+    return len(pythons) > len({version for version, _ in pythons})
+
+
+def _pins(environment: Mapping[str, str], *, exact: bool) -> _Pins:
+    named = ("python_full_version" if exact and name == "python_version" else name for name in _PINNED)
+    return tuple(f'{name} == "{environment[name]}"' for name in named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,9 +275,7 @@ def _values(environments: Iterable[_Pins], variables: Sequence[int]) -> set[_Pin
 
 
 def _marker(environments: Iterable[_Pins], variables: Sequence[int]) -> Marker:
-    clauses = dict.fromkeys(
-        " and ".join(f'{_PINNED[variable]} == "{pins[variable]}"' for variable in variables) for pins in environments
-    )
+    clauses = dict.fromkeys(" and ".join(pins[variable] for variable in variables) for pins in environments)
     grouped = len(clauses) > 1 and len(variables) > 1
     return Marker(" or ".join(f"({clause})" if grouped else clause for clause in clauses))
 
