@@ -1,4 +1,4 @@
-"""HTTP, and the one module that imports httpx.
+"""HTTP: the one way to it, by httpx over our own `connections`.
 
 One pooled HTTP/1.1 client, shared by all threads. What the pool gives is narrowed here: our own redirect loop, bounded
 and jittered retries, ceilings on size and time, a minimum rate, raw bytes only (httpx decodes without limit), no
@@ -15,7 +15,6 @@ import os
 import random
 import socket
 import ssl
-import sys
 import threading
 import time
 import weakref
@@ -25,18 +24,16 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, TypeVar
+from urllib.request import getproxies
 
 from bundler import __version__
 from bundler.errors import BundlerError, NotFound, Refused, SourceError, Unavailable, UsageError
 from bundler.index import local
+from bundler.index.connections import Connections, httpx
 from bundler.index.credentials import Keys
 from bundler.index.locations import IndexLocation, follow, is_local, redact
 from bundler.index.retries import MAX_PAUSE, TEMPORARY_STATUSES, TRIES, pause, retry_after
 from bundler.index.tls import tls_context
-
-# httpx imports its command line, and with it click, rich and pygments, when they are installed: 90 ms of 230.
-sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # the documented way to make an import fail
-import httpx  # noqa: E402
 
 __all__ = ["Interrupted", "Response", "Stream", "Transport"]
 
@@ -49,6 +46,7 @@ MIN_BYTES, WINDOW = 16 << 10, 20.0
 MAX_REDIRECTS = 10
 SHORT = 4096
 
+_PROXIES = frozenset({"http", "https", "all"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ANSWERS = frozenset({200, 206, 304, 416})
 _KEYS_WANTED = "give a user name and password in the index's URL (https://user:password@host/), in netrc or in keyring"
@@ -111,7 +109,7 @@ class Transport:
         self._closed = threading.Event()
         self._sleep = sleep or self._closed.wait
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
-        self._client = _client(connections, backend, environment)
+        self._client = _client(connections, backend, environment, self._keep)
 
     def __enter__(self) -> Transport:
         return self
@@ -233,12 +231,16 @@ class Transport:
             raise Unavailable(f"stopped before {redact(url)} was fetched") from exc
 
     def _note_socket(self, event: str, info: Mapping[str, Any]) -> None:
-        """Keep hold of each connection as it is made (httpcore's trace extension), so that `close` can wake its reader.
+        """Keep hold of each connection through a proxy as it is made (httpcore's trace extension), as of every other.
 
-        Closing a socket doesn't end a `recv` on it in another thread; shutting it down does.
+        So `close` can wake its reader: closing a socket doesn't end a `recv` on it in another thread; shutting it down
+        does.
         """
         if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
-            self._sockets.add(info["return_value"].get_extra_info("socket"))
+            self._keep(info["return_value"].get_extra_info("socket"))
+
+    def _keep(self, connection: socket.socket) -> None:
+        self._sockets.add(connection)
 
     def _accepted(self, response: httpx.Response) -> httpx.Response:
         """The answer itself if its status is one that callers handle; finished, and raised as an error, otherwise."""
@@ -297,11 +299,20 @@ def _local_response(url: str, headers: Mapping[str, str], ceiling: int, statuses
         return Response(url=url, status=answer.status, headers=answer.headers, body=body)
 
 
-def _client(connections: int, backend: httpx.BaseTransport | None, environment: Mapping[str, str]) -> httpx.Client:
+def _client(
+    connections: int,
+    backend: httpx.BaseTransport | None,
+    environment: Mapping[str, str],
+    opened: Callable[[socket.socket], None],
+) -> httpx.Client:
+    """The client of httpx: over our own connections or, where the environment names a proxy, over httpx's."""
+    context = True if backend is not None else tls_context(environment)
+    if backend is None and isinstance(context, ssl.SSLContext) and _PROXIES.isdisjoint(getproxies()):
+        backend = Connections(context, connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT, opened=opened)
     try:
         return httpx.Client(
             transport=backend,
-            verify=tls_context(environment) if backend is None else True,
+            verify=context,
             headers={"user-agent": f"bundler/{__version__}", "accept-encoding": "identity"},
             timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT, pool=None),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
