@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from packaging.pylock import Pylock, is_valid_pylock_path
 
 from tests.cli.running import Outcome, left_in, run
 from tests.support.fake_index import FakeIndex
+from tests.support.wheels import make_wheel
 
 LINUX, WINDOWS = "cp312-linux-x86_64", "cp312-windows-x86_64"
 BOTH = ("--python", "3.12", "--platform", "linux-x86_64", "--platform", "windows-x86_64")
@@ -195,3 +197,60 @@ def test_two_patch_releases_of_one_python_each_get_their_own(
     marked = {package["name"]: package.get("marker") for package in document(place / "pylock.toml")["packages"]}
     assert (marked["both"], marked["lib"]) == (None, 'python_full_version == "3.12.1"')
     assert marked["win"] == 'python_full_version == "3.12.7"'
+
+
+@pytest.fixture
+def tree(place: Path) -> Path:
+    """A project whose metadata is static, in a repository of its own."""
+    root = place / "tree"
+    (root / "part").mkdir(parents=True)
+    (root / "part" / "pyproject.toml").write_text('[project]\nname = "mine"\nversion = "3.0"\ndependencies = ["lib"]\n')
+    (root / "part" / "mine.py").write_text("x = 1\n")
+    who = ("-c", "user.name=x", "-c", "user.email=x@mail.example", "-c", "init.defaultBranch=main")
+    for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "x"), ("tag", "v3")):
+        subprocess.run(["git", *who, *words], cwd=root, check=True)
+    return root
+
+
+def test_a_directory_is_locked_by_its_path_and_a_repository_by_its_commit(
+    capsys: pytest.CaptureFixture[str], place: Path, tree: Path
+) -> None:
+    lock(capsys, "./tree/part", *ONE)
+    found = document(place / "pylock.toml")["packages"][1]
+    assert (found["name"], found["version"], found["directory"]) == ("mine", "3.0", {"path": "tree/part/"})
+    commit = subprocess.run(["git", "rev-parse", "v3"], cwd=tree, check=True, capture_output=True, text=True).stdout
+    url = tree.as_uri()
+    lock(capsys, f"mine @ git+{url}@v3#subdirectory=part", *ONE, "-o", "pylock.git.toml")
+    found = document(place / "pylock.git.toml")["packages"][1]
+    assert found["vcs"] == {"type": "git", "url": url, "commit-id": commit.strip(), "subdirectory": "part"}
+    assert "wheels" not in found
+    assert "sdist" not in found
+
+
+@pytest.mark.parametrize("reference", ["./tree/part", "mine @ git+{tree}@v3#subdirectory=part"])
+def test_a_bundle_of_such_a_lock_is_that_of_the_reference(
+    capsys: pytest.CaptureFixture[str], place: Path, tree: Path, reference: str
+) -> None:
+    lock(capsys, reference.format(tree=tree.as_uri()), *ONE)
+    held = []
+    for words in (("-r", "pylock.toml"), (reference.format(tree=tree.as_uri()),)):
+        assert run(capsys, "build", *words, *ONE, "-o", "app.tar.zst").code == 0
+        artifacts = run(capsys, "inspect", "app.tar.zst", "--json").json["artifacts"]
+        held.append([(artifact["filename"], artifact["sha256"], artifact["origin"]) for artifact in artifacts])
+    assert held[0] == held[1]
+    assert [filename for filename, _, _ in held[0]] == ["lib-1.0-py3-none-any.whl", "mine-3.0.tar.gz"]
+    assert str(place) not in held[0][1][2] or reference.startswith("mine")
+
+
+def test_a_local_wheel_is_locked_by_its_path_and_told_without_it(
+    capsys: pytest.CaptureFixture[str], place: Path
+) -> None:
+    filename, data = make_wheel("own", "1.0")
+    (place / "wheels").mkdir()
+    (place / "wheels" / filename).write_bytes(data)
+    lock(capsys, f"./wheels/{filename}", *ONE)
+    (package,) = document(place / "pylock.toml")["packages"]
+    assert package["wheels"][0]["path"] == f"wheels/{filename}"
+    assert run(capsys, "build", "-r", "pylock.toml", *ONE, "-o", "app.tar.zst").code == 0
+    (artifact,) = run(capsys, "inspect", "app.tar.zst", "--json").json["artifacts"]
+    assert artifact["origin"] == f"file:{filename}"
