@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from bundler.cli.options import DEFAULT_INDEX_URL, cache_options, combined, option, target_options
 from bundler.cli.settings import Settings, place_url
@@ -121,6 +122,7 @@ _choices = combined(
     option("--consistent", is_flag=True, help="One version of a project over all targets, if there is one."),
 )
 
+_OF_THE_PROJECT = ("extras", "groups", "all_extras")
 #: Options that keep their names and values: in Asked, and in Options.
 _AS_ASKED = (
     "pythons",
@@ -169,16 +171,25 @@ def plan_of(settings: Settings, asked: dict[str, Any]) -> Plan:
 def _inputs_of(settings: Settings, asked: dict[str, Any]) -> Inputs:
     from bundler.requirements.reading import Inputs
 
-    own = () if settings.project is None or asked["requirements"] else (settings.project,)
+    files = asked["requirement_files"]
+    if not files and not asked["requirements"] and settings.project is not None:
+        files = (settings.project,)
+    elif not _is_setting("requirement_files"):  # what the settings say of the project's extras says nothing of others
+        asked = {**asked, **{name: type(asked[name])() for name in _OF_THE_PROJECT if _is_setting(name)}}
     return Inputs(
         positional=asked["requirements"],
-        requirement_files=tuple(map(str, asked["requirement_files"] or own)),
+        requirement_files=tuple(map(str, files)),
         constraint_files=tuple(map(str, asked["constraint_files"])),
         override_files=tuple(map(str, asked["override_files"])),
         extras=asked["extras"],
         groups=asked["groups"],
         all_extras=asked["all_extras"],
     )
+
+
+def _is_setting(name: str) -> bool:
+    """Whether a value comes from [tool.bundler], and from neither the command line nor a variable."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.DEFAULT_MAP
 
 
 def _options_of(settings: Settings, asked: dict[str, Any]) -> Options:

@@ -75,6 +75,22 @@ def test_an_unknown_setting_is_refused_by_name(capsys: pytest.CaptureFixture[str
     assert "did you mean resolution?" in outcome.err
 
 
+def test_groups_of_the_settings_are_the_projects_and_not_those_of_other_inputs(
+    capsys: pytest.CaptureFixture[str], place: Path, index: FakeIndex
+) -> None:
+    index.add_wheel("tool", "1.0")
+    (place / "pyproject.toml").write_text(
+        '[project]\nname = "mine"\ndependencies = ["lib"]\n[project.optional-dependencies]\nmore = ["app"]\n'
+        '[dependency-groups]\nci = ["tool"]\n[tool.bundler]\ngroup = ["ci"]\nall-extras = true\n'
+    )
+    everything = {"app": "1.0", "lib": "1.0", "tool": "1.0"}
+    assert locked(capsys) == everything
+    assert locked(capsys, "lib") == {"lib": "1.0"}
+    assert run(capsys, "lock", *TARGET).code == 0
+    assert locked(capsys, "-r", "pylock.toml") == everything
+    assert attempt(capsys, "lib", "--group", "ci").code == 2
+
+
 def test_a_setting_is_checked_like_an_option(capsys: pytest.CaptureFixture[str], place: Path) -> None:
     (place / "pyproject.toml").write_text('[tool.bundler]\nresolution = "newest"\n')
     outcome = attempt(capsys, "lib")
