@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bundler.cli.display import Display
-from bundler.cli.options import display_options, option
+from bundler.cli.options import display_options, option, repeatable
 from bundler.cli.planning import plan_of, plan_options
 from bundler.cli.settings import Settings
 from bundler.cli.summaries import chosen_fields, chosen_lines
@@ -35,9 +35,7 @@ __all__ = ["lock"]
 )
 @option("--per-target", is_flag=True, help="One pylock.TARGET.toml for each target, in the output's directory.")
 @option("-U", "--upgrade", is_flag=True, help="Keep no pins of an existing lock.")
-@option(
-    "-P", "--upgrade-package", "upgraded", multiple=True, metavar="NAME", help="Keep all pins but NAME's. Repeatable."
-)
+@repeatable("-P", "--upgrade-package", "upgraded", metavar="NAME", text="Keep all pins but NAME's.")
 @display_options
 @click.pass_obj
 def lock(

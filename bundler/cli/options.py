@@ -15,6 +15,7 @@ __all__ = [
     "combined",
     "display_options",
     "option",
+    "repeatable",
     "target_options",
 ]
 
@@ -31,6 +32,11 @@ def option(*names: str, **settings: Any) -> Callable[[_Command], _Command]:
     return click.option(*names, **{"envvar": variable, **settings})
 
 
+def repeatable(*names: str, metavar: str, text: str, **settings: Any) -> Callable[[_Command], _Command]:
+    """An option that may stand several times; its help text says so."""
+    return option(*names, multiple=True, metavar=metavar, help=f"{text} Repeatable.", **settings)
+
+
 def combined(*decorators: Callable[[Any], Any]) -> Callable[[_Command], _Command]:
     """Several options as one decorator, in the order of the help text."""
 
@@ -43,22 +49,20 @@ def combined(*decorators: Callable[[Any], Any]) -> Callable[[_Command], _Command
 
 
 target_options = combined(
-    option("--python", "pythons", multiple=True, metavar="VERSION", help="3.12, 3.12.4, 3.13t, pypy3.11. Repeatable."),
-    option(
+    repeatable("--python", "pythons", metavar="VERSION", text="3.12, 3.12.4, 3.13t, pypy3.11."),
+    repeatable(
         "--platform",
         "platforms",
-        multiple=True,
         metavar="PLATFORM",
-        help="linux-x86_64, alpine-x86_64, macos-arm64, windows-x86_64, a raw tag … Repeatable; combined with every "
-        "--python. Default: this machine. See `bundler target list`.",
+        text="linux-x86_64, alpine-x86_64, macos-arm64, windows-x86_64, a raw tag …, combined with every --python. "
+        "Default: this machine. See `bundler target list`.",
     ),
-    option(
+    repeatable(
         "--target",
         "target_files",
-        multiple=True,
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE.json",
-        help="A machine as `bundler target show` or pex describes it. Repeatable.",
+        text="A machine as `bundler target show` or pex describes it.",
     ),
 )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from bundler.cli.options import DEFAULT_INDEX_URL, cache_options, combined, option, target_options
+from bundler.cli.options import DEFAULT_INDEX_URL, cache_options, combined, option, repeatable, target_options
 from bundler.cli.settings import Settings, place_url
 
 if TYPE_CHECKING:
@@ -23,43 +23,34 @@ _PATH = click.Path(path_type=Path)
 
 _inputs = combined(
     click.argument("requirements", nargs=-1, metavar="[REQUIREMENT]..."),
-    option(
+    repeatable(
         "-r",
         "--requirement",
         "requirement_files",
-        multiple=True,
         type=_PATH,
         metavar="FILE",
-        help="requirements.txt, pyproject.toml, pylock.toml, uv.lock, poetry.lock, a script. Repeatable. Default: the "
-        "project's pyproject.toml.",
+        text="requirements.txt, pyproject.toml, pylock.toml, uv.lock, poetry.lock, a script. Default: the project's "
+        "pyproject.toml.",
     ),
-    option(
+    repeatable(
         "-c",
         "--constraint",
         "constraint_files",
-        multiple=True,
         type=_PATH,
         metavar="FILE",
-        help="Narrows versions, asks for nothing. Repeatable.",
+        text="Narrows versions, asks for nothing.",
     ),
-    option(
+    repeatable(
         "--override",
         "override_files",
-        multiple=True,
         type=_PATH,
         metavar="FILE",
-        help="Replaces what anybody asks of these projects. Repeatable.",
+        text="Replaces what anybody asks of these projects.",
     ),
-    option("--extra", "extras", multiple=True, metavar="NAME", help="An extra of the project. Repeatable."),
+    repeatable("--extra", "extras", metavar="NAME", text="An extra of the project."),
     option("--all-extras", is_flag=True, help="All extras of the project."),
-    option("--group", "groups", multiple=True, metavar="NAME", help="A dependency group (PEP 735). Repeatable."),
-    option(
-        "--exclude",
-        "excluded",
-        multiple=True,
-        metavar="NAME",
-        help="A dependency that somebody else provides. Repeatable.",
-    ),
+    repeatable("--group", "groups", metavar="NAME", text="A dependency group (PEP 735)."),
+    repeatable("--exclude", "excluded", metavar="NAME", text="A dependency that somebody else provides."),
     option("--no-deps", is_flag=True, help="Take what is named and nothing else."),
 )
 
@@ -70,19 +61,17 @@ _places = combined(
         metavar="URL",
         help=f"The package index, asked before further ones. Default: {DEFAULT_INDEX_URL}, asked last.",
     ),
-    option(
+    repeatable(
         "--extra-index-url",
         "extra_index_urls",
-        multiple=True,
         metavar="URL",
-        help="A further index. The first index that knows a project is the only one asked for it. Repeatable.",
+        text="A further index. The first index that knows a project is the only one asked for it.",
     ),
-    option(
+    repeatable(
         "-f",
         "--find-links",
-        multiple=True,
         metavar="DIR|URL",
-        help="A directory or page of wheels and sdists, besides the indexes. Repeatable.",
+        text="A directory or page of wheels and sdists, besides the indexes.",
     ),
     option("--no-index", is_flag=True, help="Ask no index: --find-links alone."),
 )
@@ -96,21 +85,9 @@ _choices = combined(
         help="Which of the versions that fit.",
     ),
     option("--pre", is_flag=True, help="Take pre-releases like any other version."),
-    option(
-        "--pre-package", "pre_packages", multiple=True, metavar="NAME", help="The same for one project. Repeatable."
-    ),
-    option(
-        "--only-binary",
-        multiple=True,
-        metavar="NAME",
-        help="No sdists of this project; :all:, :none:. Repeatable.",
-    ),
-    option(
-        "--no-binary",
-        multiple=True,
-        metavar="NAME",
-        help="No wheels of this project; :all:, :none:. Repeatable.",
-    ),
+    repeatable("--pre-package", "pre_packages", metavar="NAME", text="The same for one project."),
+    repeatable("--only-binary", metavar="NAME", text="No sdists of this project; :all:, :none:."),
+    repeatable("--no-binary", metavar="NAME", text="No wheels of this project; :all:, :none:."),
     option("--prefer-binary", is_flag=True, help="An older version's wheel before a newer one's sdist."),
     option(
         "--exclude-newer",

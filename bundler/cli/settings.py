@@ -21,7 +21,6 @@ file. `output` outside a command's own table is `build`'s: the other command tha
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -204,6 +203,8 @@ def _refuse_unknown(table: Mapping[str, Any], known: set[str], project: Path, pa
     if unknown is None:
         return
     place = "[tool.bundler]" if part is None else f"[tool.bundler.{part}]"
-    near = difflib.get_close_matches(unknown, sorted(known), n=1)
-    hint = f"did you mean {near[0]}?" if near else None
+    from bundler.requirements.nearest import nearest
+
+    near = nearest(unknown, known)
+    hint = f"did you mean {near}?" if near else None
     raise UsageError(f"{project}: {unknown[:80]!r} under {place} isn't an option", hint=hint)

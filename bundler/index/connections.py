@@ -1,9 +1,10 @@
 """Straight connections by the standard library's http.client, as a transport for httpx.
 
-httpx's own, httpcore over h11, takes twice the processor time for a page and several times that for a large file, which
-on a cold run is more than everything else. What httpx is needed for stays with it: URLs, headers, proxies (`transport`
-leaves them to httpx's own transport). Connections are kept alive and shared by all threads, each used by one at a time;
-one that was closed meanwhile is replaced without counting as a failure.
+httpx's own, httpcore over h11, takes twice the processor time for a page and several times that for a large file: a
+sixth of a cold resolve. What httpx is needed for stays with it: URLs, headers, and proxies, for which `transport` uses
+httpx's own. Whoever needs httpx takes it from here, where it is imported without its command line. Connections are kept
+alive and shared by all threads, each used by one at a time; one that was closed meanwhile is replaced without counting
+as a failure.
 
 http.client is lenient where h11 isn't; of that only contradicting lengths would do harm, and they are refused.
 """

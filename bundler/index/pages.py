@@ -163,9 +163,9 @@ def _parsed(answer: StoredAnswer, body: bytes, name: str) -> Listing:
     content_type, _, parameters = answer.headers.get("content-type", "").partition(";")
     content_type = content_type.strip().lower()
     body = encoding.decode(body, answer.headers.get("content-encoding", ""), ceiling=MAX_PAGE, subject=subject)
-    if content_type == "application/vnd.pypi.simple.v1+json":
+    if content_type == json.CONTENT_TYPE:
         return json.read_listing(body, url=answer.url, name=name)
-    if content_type in ("application/vnd.pypi.simple.v1+html", "text/html"):
+    if content_type in (html.CONTENT_TYPE, html.LEGACY_CONTENT_TYPE):
         return html.read_listing(body, url=answer.url, name=name, charset=_charset(parameters))
     hint = "check the index URL, and whether this network asks for a login first"
     raise Refused(f"{subject} isn't a page of a package index", details=(f"it came as {content_type!r}",), hint=hint)

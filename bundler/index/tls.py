@@ -22,7 +22,8 @@ _FULL_RECORD = 8192
 class _GatheringSocket(ssl.SSLSocket):
     """Gives several TLS records at once, where one `recv` gives one of 16 KiB and leaves the next to another round.
 
-    Each round through h11, httpcore and httpx costs more than the decryption: 255 MB took 2.0 s without and 1.4 s with.
+    Only httpcore calls `recv`, and it serves only where there is a proxy: a round through it, h11 and httpx costs more
+    than the decryption. 255 MB took 2.0 s without this and 1.4 s with it.
     """
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:

@@ -97,7 +97,6 @@ class Transport:
         *,
         locations: Sequence[IndexLocation] = (),
         environment: Mapping[str, str] = os.environ,
-        connections: int = 16,
         backend: httpx.BaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
@@ -109,7 +108,7 @@ class Transport:
         self._closed = threading.Event()
         self._sleep = sleep or self._closed.wait
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
-        self._client = _client(connections, backend, environment, self._keep)
+        self._client = _client(backend, environment, self._keep)
 
     def __enter__(self) -> Transport:
         return self
@@ -300,7 +299,6 @@ def _local_response(url: str, headers: Mapping[str, str], ceiling: int, statuses
 
 
 def _client(
-    connections: int,
     backend: httpx.BaseTransport | None,
     environment: Mapping[str, str],
     opened: Callable[[socket.socket], None],
@@ -315,7 +313,6 @@ def _client(
             verify=context,
             headers={"user-agent": f"bundler/{__version__}", "accept-encoding": "identity"},
             timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT, pool=None),
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),
             follow_redirects=False,
         )

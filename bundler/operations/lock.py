@@ -6,7 +6,6 @@ unless it is to be upgraded. A lock whose every index answer is still fresh is t
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from bundler.operations.recalling import Locks, question_of, recall, remember
 from bundler.operations.summaries import Chosen
 from bundler.publication import publish_file
 from bundler.requirements.locks.pinned import document_names
+from bundler.requirements.nearest import nearest
 
 if TYPE_CHECKING:
     from bundler.resolution.resolver import Resolution
@@ -129,8 +129,8 @@ def _preferring(request: LockRequest, paths: Sequence[Path]) -> Plan:
     pinned = [pin for path in paths for pin in pinned_versions(path)]
     names = {name for name, _ in pinned}
     for name in sorted(request.upgraded - names if pinned else ()):
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]}?" if near else "leave --upgrade-package out"
+        near = nearest(name, names)
+        hint = f"did you mean {near}?" if near else "leave --upgrade-package out"
         raise UsageError(f"the lock has no project named {name!r} to upgrade", hint=hint)
     preferred = _by_name(sorted({pin for pin in pinned if pin[0] not in request.upgraded}))
     return replace(request.plan, choices=replace(request.plan.choices, preferred=preferred))

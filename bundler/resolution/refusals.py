@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 from packaging.version import Version
@@ -12,6 +11,7 @@ from packaging.version import Version
 from bundler.digests import Digest
 from bundler.distributions import Distribution, Wheel, parse_specifier
 from bundler.requirements.choices import Choices
+from bundler.requirements.moments import parse_upload_time
 from bundler.simple.model import ProjectFile
 from bundler.targets.model import Target
 
@@ -72,7 +72,7 @@ def refusal_of(
         return Reason.REQUIRES_PYTHON, file.requires_python
     exempt = terms.allow_any_date or distribution.name in choices.referenced
     if choices.exclude_newer is not None and not exempt:
-        uploaded = _uploaded(file)
+        uploaded = parse_upload_time(file.upload_time)
         if uploaded is None and not choices.allow_undated:
             return Reason.UNDATED, ""
         if uploaded is not None and uploaded >= choices.exclude_newer:
@@ -102,12 +102,3 @@ def python_allowed(requires_python: str, target: Target) -> bool:
     """Whether the target's Python is within a Requires-Python; one that can't be read allows none."""
     specifier = parse_specifier(requires_python)
     return specifier is not None and specifier.contains(target.python_version, prereleases=True)
-
-
-def _uploaded(file: ProjectFile) -> datetime | None:
-    """When the file came to the index (PEP 700); None where that isn't stated, or is no moment."""
-    try:
-        moment = datetime.fromisoformat(file.upload_time or "")
-    except ValueError:
-        return None
-    return None if moment.tzinfo is None else moment

@@ -20,10 +20,9 @@ from bundler.errors import Refused, UnusableFile
 from bundler.simple.model import Listing, ProjectFile, ProjectPage
 from bundler.simple.rules import check_api_version, file_url, known_status, read_digests, strongest
 
-__all__ = ["CONTENT_TYPE", "LATEST_CONTENT_TYPE", "read_entry", "read_listing", "write_page"]
+__all__ = ["CONTENT_TYPE", "read_entry", "read_listing", "write_page"]
 
 CONTENT_TYPE = "application/vnd.pypi.simple.v1+json"
-LATEST_CONTENT_TYPE = "application/vnd.pypi.simple.latest+json"
 
 
 class _Meta(msgspec.Struct, rename="kebab"):

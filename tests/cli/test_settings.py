@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bundler.cli.main import commands
 from bundler.cli.settings import Settings, read_settings
@@ -137,3 +142,34 @@ def test_every_option_of_build_and_lock_can_be_set(tmp_path: Path) -> None:
                 value = '["x"]' if option.multiple else '"x"'
             found = defaults(tmp_path, f"[tool.bundler.{name}]\n{key} = {value}\n", name)
             assert list(found) == [option.name]
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+_KEYS = st.sampled_from(
+    ["python", "pre", "output", "verbose", "index", "lock", "build", "cache", "url", "find-links", ""]
+)
+
+
+@given(st.dictionaries(_KEYS, _VALUES | st.lists(st.dictionaries(_KEYS, _VALUES)) | st.dictionaries(_KEYS, _VALUES)))
+def test_no_table_does_worse_than_a_usage_error(table: dict[str, Any]) -> None:
+    with tempfile.TemporaryDirectory() as place, suppress(UsageError):
+        text = tomli_w.dumps({"tool": {"bundler": _without_none(table)}})
+        settings(Path(place), text).indexes()
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_do_worse_than_a_usage_error(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as place, suppress(UsageError):
+        (Path(place) / "pyproject.toml").write_bytes(data)
+        read_settings(Path(place), commands)
+
+
+def _without_none(value: Any) -> Any:
+    """TOML has no null."""
+    if isinstance(value, dict):
+        return {key: _without_none(each) for key, each in value.items() if each is not None}
+    return [_without_none(each) for each in value if each is not None] if isinstance(value, list) else value

@@ -18,7 +18,12 @@ PIP = (sys.executable, "-m", "pip", "--no-cache-dir")
 
 
 def run(
-    command: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, umask: int = -1
+    command: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    umask: int = -1,
+    timeout: float = 300,
 ) -> str:
     """Run to success and give standard output; on failure the test fails with both outputs."""
     done = subprocess.run(
@@ -28,7 +33,7 @@ def run(
         umask=umask,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=timeout,
     )
     assert done.returncode == 0, f"{command} exited {done.returncode}:\n{done.stdout}\n{done.stderr}"
     return done.stdout

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import json
+import shlex
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from bundler.errors import NotFound, ResolutionError
 from bundler.resolution.candidates import Catalogue
 from bundler.resolution.resolver import resolve
+from tests.end_to_end.running import run
 from tests.packse.loading import Scenario, scenarios
 from tests.resolution.wanted import unbounded
 
@@ -52,3 +57,20 @@ def test_a_scenario_for_one_environment_comes_out_as_expected(scenario: Scenario
 def test_all_135_scenarios_for_one_environment_are_asked() -> None:
     assert len(_ALL) == 135
     assert DIFFERENT_ON_PURPOSE.keys() <= {scenario.name for scenario in _ALL}
+
+
+@pytest.mark.slow
+def test_the_suites_own_scorer_agrees_while_running_any_sdist_is_a_trap(tmp_path: Path) -> None:
+    """`bundler lock` as a process, against indexes on disk whose sdists raise when their code is run."""
+    scorer = (sys.executable, Path(__file__).parent / "packse_index.py")
+    scenarios = Path(__file__).parent / "scenarios"
+    run((*scorer, "build", scenarios, tmp_path / "out", "--trap"))
+    command = f"{shlex.quote(sys.executable)} -m bundler"
+    told = run(
+        (*scorer, "score-bundler", scenarios, tmp_path / "out"), cwd=tmp_path, env={"BUNDLER": command}, timeout=900
+    )
+    *lines, tally = told.splitlines()
+    failed = {line.split()[1].rstrip(":") for line in lines if line.startswith("FAIL")}
+    assert failed == DIFFERENT_ON_PURPOSE.keys()
+    assert json.loads(tally)["single"] == {"pass": 134, "fail": 1, "skip": 1}
+    assert "TRAP" not in told
