@@ -1,0 +1,208 @@
+"""Engines that deflate exactly as classic zlib does, and the choice among them.
+
+The same content, level and memLevel give other bytes in zlib-ng, which some systems ship as their zlib, and in zlibs
+that were sped up otherwise. So nothing is believed by its name or version: an engine is exact if it gives the known
+bytes for the PROBES. In this order: this Python's zlib, a libz of the system, our own encoder in plain Python, which
+is a hundred times slower and always there. What was rebuilt is checked by its artifact's SHA-256 all the same.
+
+Input reaches a compressor in pieces of a multiple of 64 KiB: there zlib's bytes don't depend on the cuts (its window
+moves in steps of 32 KiB, and it waits for 262 bytes of lookahead; `tests` hold an input that other cuts change).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bundler.bundle import portable_deflate
+
+__all__ = ["Compressor", "Engine", "Zlib", "choose"]
+
+_PIECE = 64 << 10
+#: Names that a system's loader may know. Not by ctypes.util.find_library, which runs programs.
+LIBRARIES = ("libz.so.1", "libz.1.dylib", "zlib1.dll", "libz.so")
+
+
+class Compressor(Protocol):
+    """What zlib.compressobj gives."""
+
+    def compress(self, data: bytes, /) -> bytes:
+        """Take more input; give the output that is ready."""
+
+    def flush(self) -> bytes:
+        """End the stream and give the rest of it."""
+
+
+class Zlib(Protocol):
+    """The part of the zlib module that is used here."""
+
+    ZLIB_RUNTIME_VERSION: str
+
+    def compressobj(self, level: int, method: int, wbits: int, memLevel: int, /) -> Compressor:  # noqa: N803
+        """Begin a stream."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """One way to deflate; `why` tells in a clause how it came to be chosen."""
+
+    name: str
+    why: str
+    compressor: Callable[[int, int], Compressor]
+
+    def deflate(self, data: bytes, level: int, mem_level: int) -> bytes:
+        """Deflate all at once: window 15, no header, the default strategy."""
+        return b"".join(self.deflate_pieces((data,), level, mem_level))
+
+    def deflate_pieces(self, pieces: Iterable[bytes], level: int, mem_level: int) -> Iterator[bytes]:
+        """Deflate content that comes in pieces; the cuts don't matter, multiples of 64 KiB aren't copied."""
+        compressor = self.compressor(level, mem_level)
+        rest = b""
+        for piece in pieces:
+            data = rest + piece if rest else piece
+            whole = len(data) - len(data) % _PIECE
+            rest = data[whole:]
+            if whole and (packed := compressor.compress(data[:whole])):
+                yield packed
+        if packed := compressor.compress(rest):
+            yield packed
+        yield compressor.flush()
+
+
+def choose(platform: Zlib = zlib, libraries: Sequence[str] = LIBRARIES) -> Engine:
+    """Find the fastest engine that is exact."""
+    found = of_module(platform)
+    if is_exact(found):
+        return found
+    why = f"{found.name} isn't exact"
+    for name in libraries:
+        library = of_library(name, why)
+        if library is not None and is_exact(library):
+            return library
+    return portable(f"{why}, and no other libz is")
+
+
+def of_module(module: Zlib) -> Engine:
+    """The engine of a module like zlib."""
+
+    def compressor(level: int, mem_level: int) -> Compressor:
+        return module.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, mem_level)
+
+    return Engine(name=f"zlib {module.ZLIB_RUNTIME_VERSION}", why="this Python's own, and exact", compressor=compressor)
+
+
+def of_library(name: str, why: str) -> Engine | None:
+    """The engine of a shared library, or None where there is none of that name."""
+    try:
+        library = ctypes.CDLL(name)
+        version: Callable[[], bytes] = library.zlibVersion
+        library.zlibVersion.restype = ctypes.c_char_p
+        text = version().decode("ascii", "replace")
+    except (OSError, AttributeError):
+        return None
+    return Engine(name=f"{name} {text}", why=why, compressor=lambda level, mem: _Native(library, level, mem))
+
+
+def portable(why: str) -> Engine:
+    """Our own encoder in plain Python."""
+    return Engine(name="plain Python", why=why, compressor=portable_deflate.Compressor)
+
+
+#: (level, memLevel) -> SHA-256 of what classic zlib gives for `_sample()`.
+PROBES = {
+    (1, 8): "b2d50982b4ac40b52968933bd6dfb0b71706952f4e78f535a4cd0c1a204facd1",
+    (6, 8): "79176c4b15232a19d13f472b48063514a7cbb5b56a7017e7a2a6d33eac09851b",
+    (9, 8): "79176c4b15232a19d13f472b48063514a7cbb5b56a7017e7a2a6d33eac09851b",
+    (6, 9): "d34046571f6bce36c96a5c8c1d2a60f9fcc6f4755583fc232c31aab7c6f50eff",
+    (9, 9): "d34046571f6bce36c96a5c8c1d2a60f9fcc6f4755583fc232c31aab7c6f50eff",
+}
+
+
+def is_exact(engine: Engine) -> bool:
+    """Whether an engine gives the known bytes; some milliseconds for zlib. The plain encoder is held to it by tests."""
+    sample = _sample()
+    try:
+        return all(
+            hashlib.sha256(engine.deflate(sample, level, mem_level)).hexdigest() == digest
+            for (level, mem_level), digest in PROBES.items()
+        )
+    except (OSError, ValueError, zlib.error):
+        return False
+
+
+def _sample() -> bytes:
+    """Numbers as text, noise and runs: several blocks of all three kinds, near and far matches of all lengths."""
+    text = b" ".join(b"%d" % (number * number % 9973) for number in range(12000))
+    noise = b"".join(hashlib.sha256(b"%d" % number).digest() for number in range(1200))
+    return text + noise + bytes(3000) + text[7::3] + noise[:300] + text[:20000]
+
+
+# zlib.h
+_FINISH, _BUFFER_ERROR = 4, -5
+
+
+class _Stream(ctypes.Structure):
+    _fields_ = (
+        ("next_in", ctypes.c_void_p),
+        ("avail_in", ctypes.c_uint),
+        ("total_in", ctypes.c_ulong),
+        ("next_out", ctypes.c_void_p),
+        ("avail_out", ctypes.c_uint),
+        ("total_out", ctypes.c_ulong),
+        ("msg", ctypes.c_char_p),
+        ("state", ctypes.c_void_p),
+        ("zalloc", ctypes.c_void_p),
+        ("zfree", ctypes.c_void_p),
+        ("opaque", ctypes.c_void_p),
+        ("data_type", ctypes.c_int),
+        ("adler", ctypes.c_ulong),
+        ("reserved", ctypes.c_ulong),
+    )
+
+
+class _Native:
+    """A compressor by zlib's C interface; ctypes lets go of the interpreter's lock meanwhile."""
+
+    def __init__(self, library: ctypes.CDLL, level: int, mem_level: int) -> None:
+        self._library = library
+        self._stream = _Stream()
+        self._buffer = ctypes.create_string_buffer(_PIECE)
+        begin, size = library.deflateInit2_, ctypes.sizeof(_Stream)
+        result = begin(ctypes.byref(self._stream), level, zlib.DEFLATED, -zlib.MAX_WBITS, mem_level, 0, b"1.2.11", size)
+        if result:
+            raise OSError(f"zlib's deflateInit2 failed with {result}")
+        self._is_open = True
+
+    def compress(self, data: bytes, /) -> bytes:
+        return self._run(data, 0)
+
+    def flush(self) -> bytes:
+        rest = self._run(b"", _FINISH)
+        self._close()
+        return rest
+
+    def _run(self, data: bytes, flush: int) -> bytes:
+        stream, parts = self._stream, []
+        source = ctypes.c_char_p(data)  # points into the bytes themselves; lives until zlib has taken all
+        stream.next_in, stream.avail_in = ctypes.cast(source, ctypes.c_void_p), len(data)
+        stream.avail_out = 0
+        while stream.avail_out == 0:
+            stream.next_out, stream.avail_out = ctypes.addressof(self._buffer), _PIECE
+            result = self._library.deflate(ctypes.byref(stream), flush)
+            if result < 0 and result != _BUFFER_ERROR:
+                raise OSError(f"zlib's deflate failed with {result}")
+            parts.append(self._buffer.raw[: _PIECE - stream.avail_out])
+        return b"".join(parts)
+
+    def _close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self._library.deflateEnd(ctypes.byref(self._stream))
+
+    def __del__(self) -> None:
+        if hasattr(self, "_is_open"):
+            self._close()

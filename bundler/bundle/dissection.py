@@ -1,0 +1,168 @@
+"""Taking an artifact apart into a recipe, exact or not at all.
+
+`dissect` walks once through any file. Wherever the header of a deflated zip member or of a gzip member stands, it
+inflates what follows and deflates it again; only where the very same bytes come back does a stream become a blob.
+Everything else stays as it is: up to 1 KiB in the recipe, more as a blob, and so do stored members, since their content
+is what other artifacts hold deflated. Neither the central directory nor a header's sizes are believed: a header only
+says where it is worth to try. So data descriptors, zip64, prefixes, gzips of several members, and damaged, cut or
+joined archives need no rule of their own.
+
+Memory: a few pieces of 256 KiB, and the recipe. Time: all that is inflated of one artifact is capped by its size, so a
+bomb stays literal. Left out: streams that zlib didn't write (miniz, libdeflate, GNU gzip, Info-ZIP), and methods other
+than deflate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import SEEK_END
+from typing import BinaryIO
+
+from bundler.bundle.deflate import Engine
+from bundler.bundle.recipes import LOCAL_HEADER, Blob, Copy, Deflated, Inflating, Literal, Recipe, Step
+from bundler.digests import Digest
+
+__all__ = ["INLINE", "dissect"]
+
+INLINE = 1 << 10  # bytes: longer literals are blobs
+#: What may be inflated for an artifact: more than any real one needs (they stay under 10 times, one member under 1000).
+_SLACK, _RATIO = 64 << 20, 32
+#: (level, mem_level) in the order of their use in wheels and sdists; what worked last is tried first.
+_SETTINGS = ((6, 8), (9, 8), (6, 9), (9, 9), (1, 8))
+
+_ATTEMPT = 4 << 10  # what every attempt counts for, however little it inflates
+_NEAR, _PAGE = 256, 1 << 20
+_HEADER = re.compile(rb"PK\x03\x04.{4}[\0\x08]\0.{20}|\x1f\x8b\x08[\0-\x1f].{6}", re.DOTALL)
+_LONGEST_HEADER, _LONGEST_GZIP_HEADER = 30, 68 << 10
+_DESCRIPTOR, _STORED, _UNKNOWN = 0x0008, 0, 0xFFFFFFFF  # APPNOTE 4.4.4, 4.4.5, 4.5.3
+
+
+def dissect(stream: BinaryIO, engine: Engine) -> Recipe:
+    """Take a seekable file apart; nothing is refused."""
+    return _Dissection(stream, engine).run()
+
+
+class _Exhausted(Exception):
+    """More has been inflated than an artifact of this size may ask for."""
+
+
+@dataclass
+class _Dissection:
+    stream: BinaryIO
+    engine: Engine
+    steps: list[Step] = field(default_factory=list)
+    settings: list[tuple[int, int]] = field(default_factory=lambda: [*_SETTINGS])
+
+    def run(self) -> Recipe:
+        self.size = self.stream.seek(0, SEEK_END)
+        self.budget = _SLACK + _RATIO * self.size
+        done = at = 0
+        try:
+            while (at := self._next_header(at)) < self.size:
+                start, step = self._content(at)
+                if step is None:
+                    at += 1
+                    continue
+                self._keep(done, start)
+                self.steps.append(step)
+                done = at = start + step.size
+        except _Exhausted:
+            pass
+        self._keep(done, self.size)
+        return Recipe(tuple(self.steps))
+
+    def _next_header(self, at: int) -> int:
+        """Where the next header begins, or the end of the file."""
+        count = _NEAR  # in most archives it stands right there
+        while at < self.size:
+            page = self._read(at, count)
+            match = _HEADER.search(page)
+            if match is not None:
+                return at + match.start()
+            # What may be the beginning of a header is read again with what follows it.
+            at += max(len(page) - _LONGEST_HEADER + 1, 1) if at + len(page) < self.size else len(page)
+            count = _PAGE
+        return self.size
+
+    def _content(self, at: int) -> tuple[int, Step | None]:
+        """Where the content behind a header begins, and how it is made, where that is known."""
+        header = self._read(at, _LONGEST_HEADER)
+        if not header.startswith(b"PK"):
+            start = at + _gzip_header(self._read(at, _LONGEST_GZIP_HEADER))
+            return start, self._proven(start) if start > at else None
+        _, flags, method, packed, size, n_name, n_extra = LOCAL_HEADER.unpack(header)
+        start = at + LOCAL_HEADER.size + int(n_name) + int(n_extra)
+        if method != _STORED:
+            return start, self._proven(start)
+        known = not flags & _DESCRIPTOR and packed == size != _UNKNOWN and start + packed <= self.size
+        return start, self._copied(start, start + packed) if known and packed > INLINE else None
+
+    def _proven(self, start: int) -> Deflated | None:
+        """The stream that begins there, if one setting gives its very bytes again."""
+        for setting in self.settings:
+            step = self._proven_with(start, *setting)
+            if step is not None:
+                self.settings.remove(setting)
+                self.settings.insert(0, setting)
+                return step
+        return None
+
+    def _proven_with(self, start: int, level: int, mem_level: int) -> Deflated | None:
+        self._spend(_ATTEMPT)
+        content, state, size, at = Inflating(self.stream, start), hashlib.sha256(), 0, start
+
+        def pieces() -> Iterator[bytes]:
+            nonlocal size
+            for piece in content:
+                self._spend(len(piece))
+                state.update(piece)
+                size += len(piece)
+                yield piece
+
+        for packed in self.engine.deflate_pieces(pieces(), level, mem_level):
+            if self._read(at, len(packed)) != packed:
+                return None
+            at += len(packed)
+        if content.end != at:
+            return None
+        return Deflated(Blob(Digest("sha256", state.hexdigest()), size), at - start, level, mem_level)
+
+    def _spend(self, count: int) -> None:
+        self.budget -= count
+        if self.budget < 0:
+            raise _Exhausted
+
+    def _keep(self, start: int, stop: int) -> None:
+        """Take bytes as they are: a few into the recipe, many as a blob."""
+        if stop - start > INLINE:
+            self.steps.append(self._copied(start, stop))
+        elif stop > start:
+            self.steps.append(Literal(self._read(start, stop - start)))
+
+    def _copied(self, start: int, stop: int) -> Copy:
+        state = hashlib.sha256()
+        for at in range(start, stop, _PAGE):
+            state.update(self._read(at, min(_PAGE, stop - at)))
+        return Copy(Blob(Digest("sha256", state.hexdigest()), stop - start))
+
+    def _read(self, at: int, count: int) -> bytes:
+        self.stream.seek(at)
+        return self.stream.read(count)
+
+
+def _gzip_header(data: bytes) -> int:
+    """The length of a gzip member's header (RFC 1952, 2.3); 0 where it isn't whole."""
+    flags, end = data[3], 10
+    if flags & 4:
+        end += 2 + int.from_bytes(data[end : end + 2], "little")
+    for flag in (8, 16):  # the file's name and a comment, each up to a zero
+        if flags & flag:
+            zero = data.find(b"\0", end)
+            if zero < 0:
+                return 0
+            end = zero + 1
+    end += flags & 2
+    return end if end <= len(data) else 0

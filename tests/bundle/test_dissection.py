@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import random
+import shutil
+import struct
+import subprocess
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from bundler.bundle import deflate, recipes
+from bundler.bundle.dissection import INLINE, dissect
+from bundler.bundle.recipes import PIECE, Blob, Copy, Deflated, Literal, Recipe, assemble
+from bundler.digests import Digest
+
+ENGINE = deflate.choose()
+WORDS = b" ".join(b"%d" % (number * 7919 % 5000) for number in range(4000))
+NOISE = random.Random(1).randbytes(400_000)
+
+
+def round_trip(data: bytes) -> Recipe:
+    """Take apart, put together, and see that both the law and the encoding hold."""
+    stream = io.BytesIO(data)
+    recipe = dissect(stream, ENGINE)
+    places = {
+        step.blob: (offset, step)
+        for offset, step in zip(recipe.offsets, recipe.steps, strict=True)
+        if not isinstance(step, Literal)
+    }
+    contents = {blob: b"".join(recipes.read_blob(stream, *place)) for blob, place in places.items()}
+    assert all(Blob(Digest.sha256(content), len(content)) == blob for blob, content in contents.items())
+    assert b"".join(assemble(recipe, lambda blob: [contents[blob]], ENGINE)) == data
+    assert recipe.size == len(data)
+    assert Recipe.decode(recipe.encode()) == recipe
+    return recipe
+
+
+def streams(recipe: Recipe) -> list[Deflated]:
+    return [step for step in recipe.steps if isinstance(step, Deflated)]
+
+
+def zipped(
+    files: dict[str, bytes], *, streamed: bool = False, level: int = 6, method: int = zipfile.ZIP_DEFLATED
+) -> bytes:
+    buffer = io.BytesIO()
+    target: io.RawIOBase | io.BytesIO = _Pipe(buffer) if streamed else buffer
+    with zipfile.ZipFile(target, "w", method, compresslevel=level) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content, method)
+    return buffer.getvalue()
+
+
+class _Pipe(io.RawIOBase):
+    """A target that can't seek: zipfile then writes data descriptors."""
+
+    def __init__(self, sink: io.BytesIO) -> None:
+        self._sink = sink
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        return self._sink.write(bytes(memoryview(data)))  # type: ignore[arg-type] # RawIOBase gives any buffer
+
+
+FILES = {"a/code.py": WORDS, "a/lib.so": NOISE[:5000] + bytes(9000) + WORDS[::-1], "b/empty": b"", "b/ä": b"text" * 99}
+
+
+@given(st.binary(max_size=3000))
+@example(b"")
+@example(b"PK\3\4")
+@example(b"PK\3\4" + bytes(4) + b"\x08" + bytes(21))
+@example(b"PK\3\4" + bytes(4) + b"\x08" + bytes(21) + b"\3\0")
+@example(b"\x1f\x8b\x08" + bytes(7))
+@example(b"\x1f\x8b\x08\x1c" + bytes(6) + b"\xff\xff")
+@settings(deadline=None)
+def test_the_law_holds_for_any_bytes(data: bytes) -> None:
+    round_trip(data)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("level", [6, 9, 1])
+def test_every_member_of_a_zip_is_rebuilt(streamed: bool, level: int) -> None:
+    recipe = round_trip(zipped(FILES, streamed=streamed, level=level))
+    assert [step.blob.size for step in streams(recipe)] == [len(content) for content in FILES.values()]
+    names = dict(zip(recipe.steps, recipe.names, strict=True))
+    assert [names[step] for step in streams(recipe)] == list(FILES)
+
+
+@pytest.mark.parametrize("mem_level", [8, 9])
+@pytest.mark.parametrize("level", [6, 9])
+def test_the_setting_is_found(level: int, mem_level: int) -> None:
+    header = struct.pack("<4sHHHHHLLLHH", b"PK\3\4", 20, 0, 8, 0, 0, 0, 0, 0, 1, 0) + b"a"
+    packed = ENGINE.deflate(bytes(byte % 5 for byte in NOISE), level, mem_level)
+    (step,) = streams(round_trip(header + packed))
+    assert (step.level, step.mem_level, step.size) == (level, mem_level, len(packed))
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_535, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE])
+def test_contents_around_the_size_of_a_piece_are_rebuilt(size: int) -> None:
+    content = (NOISE[:30_000] + WORDS * 50)[:size].ljust(size, b"-")
+    assert [step.blob.size for step in streams(round_trip(gzip.compress(content, mtime=0)))] == [size]
+
+
+def test_a_zip64_member_is_rebuilt() -> None:
+    buffer = io.BytesIO()
+    archive = zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED)
+    with archive, archive.open("a", "w", force_zip64=True) as member:
+        member.write(WORDS)
+    assert len(streams(round_trip(buffer.getvalue()))) == 1
+
+
+def test_a_prefix_a_suffix_and_a_second_archive_do_no_harm() -> None:
+    data = NOISE[:50_000] + zipped(FILES) + NOISE[:3] + gzip.compress(WORDS) + zipped(FILES, level=9) + b"end"
+    assert len(streams(round_trip(data))) == 2 * len(FILES) + 1
+
+
+def test_an_empty_zip_is_literal() -> None:
+    assert [type(step) for step in round_trip(zipped({})).steps] == [Literal]
+
+
+def test_a_stored_member_is_a_blob_of_its_own() -> None:
+    recipe = round_trip(zipped(FILES, method=zipfile.ZIP_STORED))
+    sizes = [step.size for step in recipe.steps if isinstance(step, Copy)]
+    assert sizes == [len(content) for content in FILES.values() if len(content) > INLINE]
+
+
+def test_the_same_content_stored_and_deflated_is_one_blob() -> None:
+    data = zipped({"a": WORDS}) + zipped({"b": WORDS}, method=zipfile.ZIP_STORED) + gzip.compress(WORDS)
+    assert round_trip(data).blobs == (Blob(Digest.sha256(WORDS), len(WORDS)),)
+
+
+def test_what_zlib_did_not_write_stays_as_it_is() -> None:
+    zlib_ng = pytest.importorskip("zlib_ng.zlib_ng")
+    foreign = zlib_ng.compressobj(6, zlib.DEFLATED, -15, 8)
+    packed = foreign.compress(WORDS) + foreign.flush()
+    header = struct.pack("<4sHHHHHLLLHH", b"PK\3\4", 20, 0, 8, 0, 0, 0, 0, 0, 1, 0) + b"a"
+    recipe = round_trip(header + packed + zipped({"b": WORDS}))
+    assert [step.blob.size for step in streams(recipe)] == [len(WORDS)]
+
+
+@pytest.mark.parametrize("level", [6, 9])
+def test_a_gzipped_tar_is_one_blob(level: int) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=level) as archive:
+        for name, content in FILES.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    (step,) = streams(round_trip(buffer.getvalue()))
+    assert step.blob.size == 20480 + 10240 * ((step.blob.size - 20480) // 10240)
+
+
+def test_every_member_of_a_gzip_is_rebuilt_and_what_follows_is_kept() -> None:
+    data = gzip.compress(WORDS) + gzip.compress(b"") + gzip.compress(NOISE[:2000]) + b"trailing"
+    assert len(streams(round_trip(data))) == 3
+
+
+def test_a_gzip_header_with_all_its_fields_is_passed() -> None:
+    header = b"\x1f\x8b\x08\x1e" + bytes(6) + b"\5\0extra" + b"name\0" + b"comment\0" + b"\1\2"
+    assert len(streams(round_trip(header + ENGINE.deflate(WORDS, 9, 8) + bytes(8)))) == 1
+
+
+SAMPLES = [zipped(FILES), zipped(FILES, streamed=True, level=9), gzip.compress(WORDS) + gzip.compress(NOISE[:900])]
+
+
+@given(
+    st.sampled_from(SAMPLES),
+    st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), max_size=4),
+    st.integers(0, 1 << 20),
+    st.binary(max_size=20),
+)
+@settings(deadline=None, max_examples=200)
+def test_the_law_holds_for_damaged_archives(
+    sample: bytes, flips: list[tuple[int, int]], cut: int, prefix: bytes
+) -> None:
+    data = bytearray(prefix + sample)
+    for place, value in flips:
+        data[place % len(data)] = value
+    round_trip(bytes(data))
+    round_trip(bytes(data[: cut % len(data)]))
+
+
+@given(st.dictionaries(st.text("ab/", min_size=1, max_size=5), st.binary(max_size=2000), max_size=5), st.booleans())
+@settings(deadline=None)
+def test_the_law_holds_for_what_zipfile_writes(files: dict[str, bytes], streamed: bool) -> None:
+    assert len(streams(round_trip(zipped(files, streamed=streamed)))) >= len(files)
+
+
+@pytest.mark.skipif(shutil.which("zip") is None, reason="no zip program here")
+def test_the_law_holds_for_what_the_zip_program_writes(tmp_path: Path) -> None:
+    for name in ("one.txt", "two.txt"):
+        (tmp_path / name).write_bytes(WORDS * 3)
+    subprocess.run(["zip", "-q", "-9", "out.zip", "one.txt", "two.txt"], cwd=tmp_path, check=True)
+    round_trip((tmp_path / "out.zip").read_bytes())
+
+
+def hatchling(root: Path) -> None:
+    backend = pytest.importorskip("hatchling.build")
+    backend.build_wheel(".")
+    backend.build_sdist(".")
+
+
+def setuptools(root: Path) -> None:
+    backend = pytest.importorskip("setuptools.build_meta")
+    backend.build_wheel(str(root))
+    backend.build_sdist(str(root))
+
+
+def flit(root: Path) -> None:
+    backend = pytest.importorskip("flit_core.buildapi")
+    backend.build_wheel(".")
+    backend.build_sdist(".")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("build", [hatchling, setuptools, flit])
+def test_wheels_and_sdists_of_build_backends_are_rebuilt(
+    build: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\nversion = "1.0"\ndescription = "a demo"\n')
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "__init__.py").write_bytes(b"A = '''" + WORDS + b"'''\n")
+    monkeypatch.chdir(tmp_path)
+    build(tmp_path)
+    made = [*tmp_path.glob("*.whl"), *tmp_path.glob("*.tar.gz")]
+    assert len(made) == 2
+    for path in made:
+        recipe = round_trip(path.read_bytes())
+        assert sum(step.size for step in streams(recipe)) > path.stat().st_size // 2
+
+
+def bomb(size: int) -> bytes:
+    compressor = zlib.compressobj(9, zlib.DEFLATED, 31)
+    zeros = bytes(1 << 20)
+    return b"".join(compressor.compress(zeros) for _ in range(size >> 20)) + compressor.flush()
+
+
+def test_a_bomb_is_inflated_to_a_ceiling_only() -> None:
+    data = bomb(80 << 20)
+    assert streams(dissect(io.BytesIO(data), ENGINE)) == []
+    assert round_trip(data).size == len(data)
+
+
+def test_many_headers_are_tried_to_a_ceiling_only() -> None:
+    header = b"PK\3\4" + bytes(4) + b"\x08" + bytes(21)
+    round_trip(header * 30_000)
+
+
+def test_the_ceiling_is_for_the_whole_artifact() -> None:
+    data = gzip.compress(bytes(30 << 20)) * 4
+    assert len(streams(dissect(io.BytesIO(data), ENGINE))) == 2
+
+
+def test_the_blobs_digest_is_that_of_the_content() -> None:
+    (step,) = streams(dissect(io.BytesIO(gzip.compress(WORDS)), ENGINE))
+    assert step.blob.digest.hexdigest == hashlib.sha256(WORDS).hexdigest()
