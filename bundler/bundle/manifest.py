@@ -5,43 +5,62 @@ gets signed. Canonical means UTF-8 JSON, keys sorted, no spaces, lists in a stat
 refuses bytes that `encode` would not have written, so two manifests that say the same are the same bytes.
 
     {"artifacts": [{"filename", "origin", "requires_python", "sha256", "size", "stored", "targets", "yanked"}…],
+     "content": {"blobs", "packs": [{"filename", "size"}…], "recipes": {"filename", "sha256", "size"}},
      "documents": [{"filename", "sha256", "size"}…],
-     "format": 1,
+     "format": 2,
      "pins": [{"artifact", "extras", "name", "requires", "target", "version"}…],
      "producer": {"name", "version"},
      "requirements": ["flask>=3"…],
      "targets": [{"environment": {…}, "name", "tags": […]}…]}
 
-Members stand in the tar in this order: bundle.json, the documents as listed, the artifacts as listed (by file name).
-A later way of storing an artifact is another value of "stored"; a reader refuses values and formats it doesn't know.
+An artifact is stored "whole", as a tar member, or as a "recipe", from which it is put together again (`recipes`). What
+the recipes draw on is the content: blobs end to end, cut into packs. "blobs" is the SHA-256 of the SHA-256s of all
+blobs in their order. A bundle without packs has no "content" and is of format 1. A later way of storing an artifact is
+another value of "stored"; a reader refuses values and formats it doesn't know.
+
+Members stand in the tar in this order: bundle.json, the documents, the recipes, the whole artifacts, the packs, each
+kind as listed; artifacts are listed by file name.
+
 The plain constructors trust; `decode` doesn't, and what it gives back is closed: every name it mentions it also holds.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Container, Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from bundler.bundle.soundness import check_sound
 from bundler.digests import Digest
-from bundler.distributions import check_filename, parse_version
-from bundler.errors import BundleFormatError, UnusableFile
+from bundler.errors import BundleFormatError
 from bundler.targets.descriptions import describe, from_description
 from bundler.targets.model import Target
 
-__all__ = ["FORMAT", "MANIFEST_NAME", "WHOLE", "Artifact", "Document", "Manifest", "Pin"]
+__all__ = [
+    "FORMATS",
+    "LARGEST_PACK",
+    "MANIFEST_NAME",
+    "RECIPE",
+    "RECIPES_NAME",
+    "WHOLE",
+    "Artifact",
+    "Content",
+    "Document",
+    "Manifest",
+    "Pack",
+    "Pin",
+]
 
-FORMAT = 1
-MANIFEST_NAME = "bundle.json"
-#: The one way of storing an artifact that format 1 knows: as a tar member.
-WHOLE = "whole"
+#: Without and with packs.
+FORMATS = (1, 2)
+MANIFEST_NAME, RECIPES_NAME = "bundle.json", "recipes"
+#: The ways of storing an artifact.
+WHOLE, RECIPE = "whole", "recipe"
+#: Bytes: with header and padding a pack is one zstd frame of at most 128 MiB, the largest window of a stock decoder.
+LARGEST_PACK = (1 << 27) - 2048
 
-_PROJECT = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")  # a normalized name (PEP 503)
 _LARGEST_FILE = 1 << 40  # bytes; a size beyond 1 TiB is a mistake or an attack
 
 
@@ -67,8 +86,31 @@ class Artifact:
     yanked: str | None
     #: Names of the targets that install it, in the manifest's order of targets.
     targets: tuple[str, ...]
-    #: How the bytes are kept: "whole" as a tar member.
+    #: How the bytes are kept: WHOLE or RECIPE.
     stored: str = WHOLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pack:
+    """A part of the content, as one tar member."""
+
+    filename: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What artifacts stored as recipes are put together from."""
+
+    recipes: Document
+    packs: tuple[Pack, ...]
+    #: The SHA-256 of the blobs' SHA-256s (32 bytes each), in the order of the content.
+    blobs: Digest
+
+    @property
+    def size(self) -> int:
+        """The number of bytes in all packs."""
+        return sum(pack.size for pack in self.packs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +139,30 @@ class Manifest:
     pins: tuple[Pin, ...]
     documents: tuple[Document, ...]
     artifacts: tuple[Artifact, ...]
-    format: int = FORMAT
+    content: Content | None = None
+
+    @property
+    def format(self) -> int:
+        """The number that tells a reader what it must know."""
+        return FORMATS[self.content is not None]
 
     @property
     def files(self) -> tuple[Document | Artifact, ...]:
-        """Every file but bundle.json, in the order of the tar."""
+        """Every file but bundle.json that an expansion holds."""
         return (*self.documents, *self.artifacts)
+
+    @property
+    def members(self) -> tuple[Document | Artifact | Pack, ...]:
+        """Every file but bundle.json that the tar holds, in its order."""
+        whole = (artifact for artifact in self.artifacts if artifact.stored == WHOLE)
+        if self.content is None:
+            return (*self.documents, *whole)
+        return (*self.documents, self.content.recipes, *whole, *self.content.packs)
+
+    @property
+    def rebuilt(self) -> tuple[Artifact, ...]:
+        """The artifacts that are stored as recipes, in the order of their recipes."""
+        return tuple(artifact for artifact in self.artifacts if artifact.stored == RECIPE)
 
     @property
     def identity(self) -> Digest:
@@ -120,6 +180,8 @@ class Manifest:
             "requirements": self.requirements,
             "targets": [describe(target) for target in self.targets],
         }
+        if self.content is not None:
+            fields["content"] = _content_fields(self.content)
         # The standard library's encoder, because expand.py must be able to write the same bytes anywhere.
         text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return f"{text}\n".encode()
@@ -134,8 +196,7 @@ class Manifest:
         """
         _check_format(data)
         manifest = _from_wire(_parse(data, _Manifest))
-        _check_names(manifest)
-        _check_references(manifest)
+        check_sound(manifest)
         if manifest.encode() != data:
             raise BundleFormatError("bundle.json isn't in its canonical form")
         return manifest
@@ -153,6 +214,14 @@ def _artifact_fields(artifact: Artifact) -> dict[str, Any]:
         "stored": artifact.stored,
         "targets": artifact.targets,
         "yanked": artifact.yanked,
+    }
+
+
+def _content_fields(content: Content) -> dict[str, Any]:
+    return {
+        "blobs": content.blobs.hexdigest,
+        "packs": [{"filename": pack.filename, "size": pack.size} for pack in content.packs],
+        "recipes": _document_fields(content.recipes),
     }
 
 
@@ -192,6 +261,17 @@ class _Artifact(_Document, forbid_unknown_fields=True):
     yanked: str | None
 
 
+class _Pack(msgspec.Struct, forbid_unknown_fields=True):
+    filename: str
+    size: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_PACK)]
+
+
+class _Content(msgspec.Struct, forbid_unknown_fields=True):
+    blobs: _Sha256
+    packs: Annotated[tuple[_Pack, ...], msgspec.Meta(min_length=1)]
+    recipes: _Document
+
+
 class _Pin(msgspec.Struct, forbid_unknown_fields=True):
     artifact: str
     extras: tuple[str, ...]
@@ -214,6 +294,7 @@ class _Manifest(msgspec.Struct, forbid_unknown_fields=True):
     producer: _Producer
     requirements: tuple[str, ...]
     targets: tuple[dict[str, Any], ...]
+    content: _Content | None = None
 
 
 def _parse(data: bytes, kind: type[_Wire]) -> _Wire:
@@ -225,9 +306,10 @@ def _parse(data: bytes, kind: type[_Wire]) -> _Wire:
 
 def _check_format(data: bytes) -> None:
     found = _parse(data, _Format).format
-    if found != FORMAT:
-        hint = "upgrade bundler" if found > FORMAT else None
-        raise BundleFormatError(f"the bundle is of format {found}, this bundler reads {FORMAT}", hint=hint)
+    if found not in FORMATS:
+        hint = "upgrade bundler" if found > FORMATS[-1] else None
+        known = f"{FORMATS[0]} to {FORMATS[-1]}"
+        raise BundleFormatError(f"the bundle is of format {found}, this bundler reads {known}", hint=hint)
 
 
 def _from_wire(wire: _Manifest) -> Manifest:
@@ -239,6 +321,7 @@ def _from_wire(wire: _Manifest) -> Manifest:
         pins=tuple(Pin(**msgspec.structs.asdict(pin)) for pin in wire.pins),
         documents=tuple(_document(document) for document in wire.documents),
         artifacts=tuple(_artifact(artifact) for artifact in wire.artifacts),
+        content=None if wire.content is None else _content(wire.content),
     )
 
 
@@ -253,8 +336,16 @@ def _document(wire: _Document) -> Document:
     return Document(filename=wire.filename, size=wire.size, digest=Digest("sha256", wire.sha256))
 
 
+def _content(wire: _Content) -> Content:
+    return Content(
+        recipes=_document(wire.recipes),
+        packs=tuple(Pack(filename=pack.filename, size=pack.size) for pack in wire.packs),
+        blobs=Digest("sha256", wire.blobs),
+    )
+
+
 def _artifact(wire: _Artifact) -> Artifact:
-    if wire.stored != WHOLE:
+    if wire.stored not in (WHOLE, RECIPE):
         message = f"{wire.filename!r} is stored as {wire.stored!r}, which this bundler doesn't know"
         raise BundleFormatError(message, hint="upgrade bundler")
     return Artifact(
@@ -265,54 +356,5 @@ def _artifact(wire: _Artifact) -> Artifact:
         requires_python=wire.requires_python,
         yanked=wire.yanked,
         targets=wire.targets,
+        stored=wire.stored,
     )
-
-
-def _check_names(manifest: Manifest) -> None:
-    seen = {MANIFEST_NAME}
-    for file in manifest.files:
-        _check_name(file.filename)
-        folded = file.filename.lower()
-        if folded in seen:
-            raise BundleFormatError(f"bundle.json names the file {file.filename!r} twice, or in two spellings")
-        seen.add(folded)
-    _check_order("artifacts", [artifact.filename for artifact in manifest.artifacts])
-
-
-def _check_name(filename: str) -> None:
-    try:
-        check_filename(filename)
-    except UnusableFile as exc:
-        raise BundleFormatError(f"bundle.json: {exc.message}") from exc
-
-
-def _check_references(manifest: Manifest) -> None:
-    places = {target.name: place for place, target in enumerate(manifest.targets)}
-    if len(places) != len(manifest.targets):
-        raise BundleFormatError("bundle.json names a target twice")
-    holders = {artifact.filename: artifact.targets for artifact in manifest.artifacts}
-    for artifact in manifest.artifacts:
-        _check_known(artifact.targets, places, f"target of {artifact.filename}")
-        _check_order(f"targets of {artifact.filename}", [places[name] for name in artifact.targets])
-    pinned = {(pin.target, pin.name) for pin in manifest.pins}
-    for pin in manifest.pins:
-        if _PROJECT.fullmatch(pin.name) is None or parse_version(pin.version) is None:
-            raise BundleFormatError(f"bundle.json pins {pin.name!r} {pin.version!r}, which isn't a name and a version")
-        _check_known([pin.target], places, f"target of the pin of {pin.name}")
-        _check_known([pin.artifact], holders, f"artifact of {pin.name}")
-        _check_known([pin.target], holders[pin.artifact], f"target of {pin.artifact}")
-        _check_known([(pin.target, name) for name in pin.requires], pinned, f"requirement of {pin.name}")
-        _check_order(f"requirements of {pin.name}", pin.requires)
-    _check_order("pins", [(places[pin.target], pin.name) for pin in manifest.pins])
-
-
-def _check_known(names: Iterable[object], known: Container[object], role: str) -> None:
-    missing = next((name for name in names if name not in known), None)
-    if missing is not None:
-        raise BundleFormatError(f"bundle.json: {missing!r}, {role}, isn't in the bundle")
-
-
-def _check_order(what: str, keys: Iterable[Any]) -> None:
-    listed = list(keys)
-    if any(before >= after for before, after in pairwise(listed)):
-        raise BundleFormatError(f"bundle.json: the {what} aren't in their order")

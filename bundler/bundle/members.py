@@ -1,8 +1,8 @@
 """The files of a bundle as members of its tar, and the members cut into pieces, one for each zstd frame.
 
-A member is its tar header, its data and zeros up to a multiple of 512 bytes. It is cut every FRAME_SIZE bytes, and no
-piece holds parts of two members. All of this follows from name and size alone: a reader that has the manifest knows
-every header and every border beforehand, compares, and parses nothing that a stranger wrote.
+A member is its tar header, its data and zeros up to a multiple of 512 bytes. It is cut every FRAME_SIZE bytes, but a
+pack isn't cut, and no piece holds parts of two members. All of this follows from name and size alone: a reader that has
+the manifest knows every header and every border beforehand, compares, and parses nothing that a stranger wrote.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from bundler.bundle.expander import END, padding_after, tar_header
-from bundler.bundle.manifest import Artifact, Document
+from bundler.bundle.manifest import Artifact, Document, Pack
 from bundler.digests import Digest
 
 __all__ = ["FRAME_SIZE", "TAR_END", "Member", "Piece", "members"]
@@ -25,19 +25,21 @@ class Member:
 
     filename: str
     size: int
-    digest: Digest
+    #: The SHA-256; None for a pack, whose blobs are hashed one by one.
+    digest: Digest | None
     header: bytes
 
     @classmethod
-    def of(cls, filename: str, size: int, digest: Digest) -> Member:
+    def of(cls, filename: str, size: int, digest: Digest | None) -> Member:
         """The member for a file of that name, size and SHA-256."""
         return cls(filename=filename, size=size, digest=digest, header=tar_header(filename, size))
 
     def pieces(self) -> Iterator[Piece]:
         """The member's pieces, in order; at least one."""
         end = len(self.header) + self.size + padding_after(self.size)
-        for start in range(0, end, FRAME_SIZE):
-            stop = min(start + FRAME_SIZE, end)
+        length = FRAME_SIZE if self.digest is not None else end
+        for start in range(0, end, length):
+            stop = min(start + length, end)
             yield Piece(member=self, start=start, size=stop - start, is_last=stop == end)
 
 
@@ -79,6 +81,6 @@ class Piece:
 TAR_END = Member(filename="the end of the tar", size=0, digest=Digest.sha256(b""), header=END)
 
 
-def members(files: Iterable[Document | Artifact]) -> tuple[Member, ...]:
-    """The members for a manifest's files, in its order."""
-    return tuple(Member.of(file.filename, file.size, file.digest) for file in files)
+def members(files: Iterable[Document | Artifact | Pack]) -> tuple[Member, ...]:
+    """The members for a manifest's files, in their order."""
+    return tuple(Member.of(file.filename, file.size, None if isinstance(file, Pack) else file.digest) for file in files)

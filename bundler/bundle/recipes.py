@@ -2,34 +2,36 @@
 
     artifact = [literal … | copy(blob) | deflate(blob, level, mem_level) | …]    law: assemble(dissect(x)) == x
 
-How an artifact is taken apart is told in `dissection`; here are the nouns, their encoding, and the way back. Encoded,
-all numbers are LEB128:
+How an artifact is taken apart is told in `dissection`; here are the nouns, their encodings, and the way back. A cache
+keeps a recipe with its blobs' digests, complete in itself; a bundle keeps it *placed*: a blob is a range of its
+content, and needs no digest since the artifact has one. No blob is empty. All numbers are LEB128:
 
     recipe = number of blobs, {sha256 (32 bytes), size} …, steps     blobs in the order of their first use
+    placed = steps
     steps  = number of steps, step …, the literals' bytes end to end
     step   = 4·length                                                literal
            | 4·blob + 1                                              copy
-           | 4·blob + 2, size of the stream, 2·level + mem_level - 8    deflate
+           | 4·blob + 2, size of the stream, 2·level + mem_level - 8 deflate
+    blob   = its number; placed: its start in the content, and after this first number of the step its size
 
-A bundle has one list of blobs for all its recipes and encodes steps alone. A value has one encoding: others are
-refused. Left out: hashing. What is assembled is held against the artifact's SHA-256 by the caller.
+A value has one encoding: others are refused. Placed recipes are read by `expander`, on the far side too. Left out:
+hashing. What is assembled is held against the artifact's SHA-256 by the caller.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from struct import Struct
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
-from bundler.bundle.deflate import Engine
 from bundler.digests import Digest
 from bundler.errors import BundleFormatError, IntegrityError
 
-__all__ = ["Blob", "Copy", "Deflated", "Inflating", "Literal", "Recipe", "Step", "assemble", "read_blob"]
+__all__ = ["Blob", "Copy", "Deflated", "Deflating", "Inflating", "Literal", "Recipe", "Step", "assemble", "read_blob"]
 
 PIECE = 256 << 10  # of content; a multiple of 64 KiB, as Engine.deflate_pieces wants it
 #: A zip member's local header, as far as it is of fixed length (APPNOTE 4.3.7).
@@ -112,20 +114,24 @@ class Recipe:
 
     def encode(self) -> bytes:
         """Give the recipe's bytes, complete in themselves."""
+        numbers = {blob: number for number, blob in enumerate(self.blobs)}
         table = b"".join(bytes.fromhex(blob.digest.hexdigest) + _varint(blob.size) for blob in self.blobs)
-        return _varint(len(self.blobs)) + table + self.encode_steps({blob: n for n, blob in enumerate(self.blobs)})
+        return _varint(len(numbers)) + table + self._encode(lambda blob, kind: _varint(4 * numbers[blob] + kind))
 
-    def encode_steps(self, numbers: Mapping[Blob, int]) -> bytes:
-        """Give the bytes of the steps alone, blobs by their numbers in some list."""
+    def encode_placed(self, start: Callable[[Blob], int]) -> bytes:
+        """Give the bytes for a bundle; `start` tells where in its content a blob begins."""
+        return self._encode(lambda blob, kind: _varint(4 * start(blob) + kind) + _varint(blob.size))
+
+    def _encode(self, reference: Callable[[Blob, int], bytes]) -> bytes:
         parts = [_varint(len(self.steps))]
         for step in self.steps:
             if isinstance(step, Literal):
                 parts.append(_varint(4 * step.size + _LITERAL))
             elif isinstance(step, Copy):
-                parts.append(_varint(4 * numbers[step.blob] + _COPY))
+                parts.append(reference(step.blob, _COPY))
             else:
                 setting = 2 * step.level + step.mem_level - 8
-                parts += _varint(4 * numbers[step.blob] + _DEFLATED), _varint(step.size), _varint(setting)
+                parts += reference(step.blob, _DEFLATED), _varint(step.size), _varint(setting)
         return b"".join(parts + [step.data for step in self.steps if isinstance(step, Literal)])
 
     @classmethod
@@ -139,25 +145,22 @@ class Recipe:
         blobs = []
         for _ in range(reading.number()):
             blobs.append(Blob(Digest("sha256", reading.take(32).hex()), reading.number()))
+        if not all(blob.size for blob in blobs):
+            raise BundleFormatError("the recipe has a blob of no bytes")
         recipe = cls(tuple(reading.steps(blobs)))
         if recipe.encode() != data:
             raise BundleFormatError("the recipe isn't in its canonical form")
         return recipe
 
-    @classmethod
-    def decode_steps(cls, data: bytes, blobs: Sequence[Blob]) -> Recipe:
-        """Read what `encode_steps` gave; `blobs` is the list by whose numbers it was made.
 
-        Raises:
-            BundleFormatError: as `decode`.
-        """
-        recipe = cls(tuple(_Reading(data).steps(blobs)))
-        if recipe.encode_steps({blob: number for number, blob in enumerate(blobs)}) != data:
-            raise BundleFormatError("the recipe isn't in its canonical form")
-        return recipe
+class Deflating(Protocol):
+    """What `deflate.Engine` does."""
+
+    def deflate_pieces(self, pieces: Iterable[bytes], level: int, mem_level: int) -> Iterable[bytes]:
+        """Deflate content that comes in pieces."""
 
 
-def assemble(recipe: Recipe, read: Callable[[Blob], Iterable[bytes]], engine: Engine) -> Iterator[bytes]:
+def assemble(recipe: Recipe, read: Callable[[Blob], Iterable[bytes]], engine: Deflating) -> Iterator[bytes]:
     """Give an artifact's bytes back, in pieces; `read` gives a blob's.
 
     The caller checks the artifact's SHA-256: here nothing is seen of a blob with the wrong bytes.
@@ -184,7 +187,7 @@ def read_blob(stream: BinaryIO, offset: int, step: Copy | Deflated) -> Iterator[
         yield stream.read(min(PIECE, step.size - start))
 
 
-def _deflate(step: Deflated, pieces: Iterable[bytes], engine: Engine) -> Iterator[bytes]:
+def _deflate(step: Deflated, pieces: Iterable[bytes], engine: Deflating) -> Iterator[bytes]:
     size = 0
     for piece in engine.deflate_pieces(pieces, step.level, step.mem_level):
         size += len(piece)

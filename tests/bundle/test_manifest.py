@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundler.bundle.expander import is_safe_name
-from bundler.bundle.manifest import Manifest
+from bundler.bundle.manifest import LARGEST_PACK, RECIPE, Content, Manifest, Pack
+from bundler.digests import Digest
 from bundler.errors import BundleFormatError
 from tests.bundle.samples import artifact, document, manifest_of, pin, target
 
@@ -20,8 +21,16 @@ DEMO = replace(
 )
 
 
-def edited(change: Callable[[dict[str, Any]], object]) -> bytes:
-    fields = json.loads(DEMO.encode())
+CONTENT = Content(
+    recipes=document("recipes", b"how"),
+    packs=(Pack(filename="pack-0001", size=1000), Pack(filename="pack-0002", size=1)),
+    blobs=Digest.sha256(b"blobs"),
+)
+COMPACT = replace(DEMO, artifacts=(replace(DEMO.artifacts[0], stored=RECIPE), DEMO.artifacts[1]), content=CONTENT)
+
+
+def edited(change: Callable[[dict[str, Any]], object], manifest: Manifest = DEMO) -> bytes:
+    fields = json.loads(manifest.encode())
     change(fields)
     return canonical(fields)
 
@@ -37,8 +46,42 @@ def refusal(data: bytes) -> str:
     return caught.value.message
 
 
-def test_decoding_gives_back_what_was_encoded() -> None:
-    assert Manifest.decode(DEMO.encode()) == DEMO
+@pytest.mark.parametrize("manifest", [DEMO, COMPACT])
+def test_decoding_gives_back_what_was_encoded(manifest: Manifest) -> None:
+    assert Manifest.decode(manifest.encode()) == manifest
+
+
+def test_a_manifest_without_packs_is_of_format_1_as_it_always_was() -> None:
+    assert (DEMO.format, COMPACT.format) == (1, 2)
+    assert "content" not in json.loads(DEMO.encode())
+
+
+def test_recipes_stand_before_whole_artifacts_in_the_tar_and_packs_behind_them() -> None:
+    names = [file.filename for file in COMPACT.members]
+    assert names == ["requirements.txt", "recipes", "b-1.0-py3-none-any.whl", "pack-0001", "pack-0002"]
+    assert [file.filename for file in COMPACT.rebuilt] == ["a-1.0.tar.gz"]
+    assert COMPACT.files == (*COMPACT.documents, *COMPACT.artifacts)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda fields: fields.pop("content"), "recipes without packs"),
+        (lambda fields: fields["artifacts"][0].update(stored="whole"), "packs without recipes"),
+        (lambda fields: fields["content"].update(packs=[]), "can't be read"),
+        (lambda fields: fields["content"]["packs"][0].update(size=0), "can't be read"),
+        (lambda fields: fields["content"]["packs"][0].update(size=LARGEST_PACK + 1), "can't be read"),
+        (lambda fields: fields["content"].update(packs=2 * fields["content"]["packs"]), "twice"),
+        (lambda fields: fields["content"]["packs"][0].update(filename="../pack"), "../pack"),
+        (lambda fields: fields["content"]["recipes"].update(filename="A-1.0.tar.gz"), "twice"),
+        (lambda fields: fields["content"]["packs"][0].update(size=LARGEST_PACK), "larger than"),
+        (lambda fields: fields.update(content=None), "recipes without packs"),
+        (lambda fields: fields.update(format=1), "canonical"),
+    ],
+    ids=range(11),
+)
+def test_packs_and_recipes_must_fit_each_other(change: Callable[[dict[str, Any]], object], reason: str) -> None:
+    assert reason in refusal(edited(change, COMPACT))
 
 
 def test_the_bytes_are_canonical_json_with_a_final_newline() -> None:
@@ -73,21 +116,21 @@ def test_what_is_no_manifest_is_refused(data: bytes) -> None:
     assert "can't be read" in refusal(data)
 
 
-@pytest.mark.parametrize("found", [0, 2, 99])
+@pytest.mark.parametrize("found", [0, 3, 99])
 def test_another_format_is_refused_by_its_number(found: int) -> None:
     assert refusal(edited(lambda fields: fields.update(format=found, novelty={}))) == (
-        f"the bundle is of format {found}, this bundler reads 1"
+        f"the bundle is of format {found}, this bundler reads 1 to 2"
     )
 
 
 def test_a_newer_format_asks_for_a_newer_bundler() -> None:
     with pytest.raises(BundleFormatError) as caught:
-        Manifest.decode(b'{"format":2}\n')
+        Manifest.decode(b'{"format":3}\n')
     assert caught.value.hint == "upgrade bundler"
 
 
 def test_an_unknown_way_of_storing_is_refused() -> None:
-    assert "stored as 'recipe'" in refusal(edited(lambda fields: fields["artifacts"][0].update(stored="recipe")))
+    assert "stored as 'split'" in refusal(edited(lambda fields: fields["artifacts"][0].update(stored="split")))
 
 
 @pytest.mark.parametrize(

@@ -23,15 +23,16 @@ def test_a_blob_that_is_another_is_found_by_its_size() -> None:
         list(assemble(recipe, lambda blob: [b"other"], ENGINE))
 
 
-def test_steps_can_be_numbered_by_a_list_of_blobs_that_many_recipes_share() -> None:
-    recipe = dissect(io.BytesIO(zipped(FILES)), ENGINE)
-    shared = (Blob(Digest.sha256(b"x"), 1), *reversed(recipe.blobs))
-    data = recipe.encode_steps({blob: number for number, blob in enumerate(shared)})
-    assert Recipe.decode_steps(data, shared) == recipe
+def test_a_placed_recipe_tells_where_its_blobs_stand() -> None:
+    blobs = Blob(Digest.sha256(b"x"), 300), Blob(Digest.sha256(b"y"), 5)
+    recipe = Recipe((Literal(b"ab"), Deflated(blobs[0], 200, 6, 8), Copy(blobs[1]), Deflated(blobs[0], 90, 9, 9)))
+    starts = dict(zip(blobs, (1000, 31), strict=True))
+    steps = b"\x04" + b"\x08" + b"\xa2\x1f\xac\x02\xc8\x01\x0c" + b"\x7d\x05" + b"\xa2\x1f\xac\x02\x5a\x13"
+    assert recipe.encode_placed(starts.__getitem__) == steps + b"ab"
 
 
 _digests = st.binary(min_size=32, max_size=32).map(lambda value: Digest("sha256", value.hex()))
-_blobs = st.builds(Blob, _digests, st.integers(0, 1 << 62))
+_blobs = st.builds(Blob, _digests, st.integers(1, 1 << 62))
 _steps: st.SearchStrategy[Step] = st.one_of(
     st.builds(Literal, st.binary(min_size=1, max_size=200)),
     st.builds(Copy, _blobs),

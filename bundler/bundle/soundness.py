@@ -1,0 +1,97 @@
+"""What must hold between the parts of a manifest, so that nobody who reads one has to ask again.
+
+It is closed: every target, artifact and pin that it mentions it also holds, once, in the stated order. Every file name
+is one safe path component, and no two differ by case alone. Packs are there just where recipes are, and no larger than
+real artifacts could need.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from bundler.distributions import check_filename, parse_version
+from bundler.errors import BundleFormatError, UnusableFile
+
+if TYPE_CHECKING:
+    from bundler.bundle.manifest import Manifest
+
+__all__ = ["CONTENT_RATIO", "CONTENT_SLACK", "check_sound"]
+
+#: The content of n artifacts is at most n times the one and their size times the other: more than any real one needs
+#: (they stay under 10 times), and no bomb.
+CONTENT_SLACK, CONTENT_RATIO = 64 << 20, 32
+
+_PROJECT = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")  # a normalized name (PEP 503)
+
+
+def check_sound(manifest: Manifest) -> None:
+    """Check all that is said above.
+
+    Raises:
+        BundleFormatError: something doesn't hold.
+    """
+    _check_names(manifest)
+    _check_content(manifest)
+    _check_references(manifest)
+
+
+def _check_names(manifest: Manifest) -> None:
+    seen = {"bundle.json"}
+    for file in (*manifest.members, *manifest.rebuilt):
+        _check_name(file.filename)
+        folded = file.filename.lower()
+        if folded in seen:
+            raise BundleFormatError(f"bundle.json names the file {file.filename!r} twice, or in two spellings")
+        seen.add(folded)
+    _check_order("artifacts", [artifact.filename for artifact in manifest.artifacts])
+
+
+def _check_name(filename: str) -> None:
+    try:
+        check_filename(filename)
+    except UnusableFile as exc:
+        raise BundleFormatError(f"bundle.json: {exc.message}") from exc
+
+
+def _check_content(manifest: Manifest) -> None:
+    rebuilt = manifest.rebuilt
+    if (manifest.content is None) != (not rebuilt):
+        raise BundleFormatError("bundle.json has recipes without packs, or packs without recipes")
+    most = CONTENT_SLACK * len(rebuilt) + CONTENT_RATIO * sum(artifact.size for artifact in rebuilt)
+    if manifest.content is not None and manifest.content.size > most:
+        raise BundleFormatError("bundle.json states packs that are larger than what it says is in them could need")
+
+
+def _check_references(manifest: Manifest) -> None:
+    places = {target.name: place for place, target in enumerate(manifest.targets)}
+    if len(places) != len(manifest.targets):
+        raise BundleFormatError("bundle.json names a target twice")
+    holders = {artifact.filename: artifact.targets for artifact in manifest.artifacts}
+    for artifact in manifest.artifacts:
+        _check_known(artifact.targets, places, f"target of {artifact.filename}")
+        _check_order(f"targets of {artifact.filename}", [places[name] for name in artifact.targets])
+    pinned = {(pin.target, pin.name) for pin in manifest.pins}
+    for pin in manifest.pins:
+        if _PROJECT.fullmatch(pin.name) is None or parse_version(pin.version) is None:
+            raise BundleFormatError(f"bundle.json pins {pin.name!r} {pin.version!r}, which isn't a name and a version")
+        _check_known([pin.target], places, f"target of the pin of {pin.name}")
+        _check_known([pin.artifact], holders, f"artifact of {pin.name}")
+        _check_known([pin.target], holders[pin.artifact], f"target of {pin.artifact}")
+        _check_known([(pin.target, name) for name in pin.requires], pinned, f"requirement of {pin.name}")
+        _check_order(f"requirements of {pin.name}", pin.requires)
+    _check_order("pins", [(places[pin.target], pin.name) for pin in manifest.pins])
+
+
+def _check_known(names: Iterable[object], known: Container[object], role: str) -> None:
+    missing = next((name for name in names if name not in known), None)
+    if missing is not None:
+        raise BundleFormatError(f"bundle.json: {missing!r}, {role}, isn't in the bundle")
+
+
+def _check_order(what: str, keys: Iterable[Any]) -> None:
+    listed = list(keys)
+    if any(before >= after for before, after in pairwise(listed)):
+        raise BundleFormatError(f"bundle.json: the {what} aren't in their order")
