@@ -1,6 +1,8 @@
 """The main job, side by side: build against `pip download` + tar, warm against cold, expand against tar + sha256sum.
 
-Every round runs each command once, A B A B, with fresh directories and caches.
+Every round runs each command once, A B A B, with fresh directories and caches. All that has a bound is measured with
+`--no-recompress`: then bundler does what its peers do, and the tar holds the artifacts themselves. What the default
+takes, a compact bundle, stands beside it without a bound; its own bounds are those of `scripts/bench bundle`.
 """
 
 from __future__ import annotations
@@ -29,14 +31,18 @@ class Bench(Runner):
 
     def round(self, work: Path) -> None:
         bundle, cache = work / "app.tar.zst", work / "cache"
-        build: list[str | Path] = [self.bundler, "build", *self.projects, "-q", "-o", bundle, "--cache-dir", cache]
-        self.run("build", build)
+        build: list[str | Path] = [self.bundler, "build", *self.projects, "-q"]
+        whole = [*build, "--no-recompress", "-o", bundle, "--cache-dir", cache]
+        self.run("build", whole)
         self.run("pip", ["sh", "-ec", _PIP_AND_TAR, "sh", self.peers / "pip", work / "pip", *self.projects])
-        self.run("warm", build)
+        self.run("warm", whole)
         uv: list[str | Path] = [self.peers / "uv", *_UV_INSTALL, "--target", work / "uv", *self.projects]
         self.run("uv", uv)
         self.run("expand", [self.bundler, "expand", "-q", bundle, work / "wheelhouse"])
         self.run("tar", ["sh", "-ec", _TAR_AND_SHA, "sh", bundle, work / "unpacked"])
+        compact = work / "compact.tar.zst"
+        self.run("build compact", [*build, "-o", compact, "--cache-dir", work / "another cache"])
+        self.run("expand compact", [self.bundler, "expand", "-q", compact, work / "compact"])
         print(f"    bundler: {_extent(work / 'wheelhouse')}; pip: {_extent(work / 'pip')}", file=sys.stderr)
 
     def report(self) -> None:
@@ -45,6 +51,8 @@ class Bench(Runner):
         self._ratio("build, warm / build, cold", "warm", "build", WARM_BOUND)
         self._ratio("expand / tar --zstd -xf + sha256sum", "expand", "tar", EXPAND_BOUND)
         self._ratio("build, cold / uv pip install --target", "build", "uv", None)
+        self._ratio("build, cold, compact / whole", "build compact", "build", None)
+        self._ratio("expand, compact / whole", "expand compact", "expand", None)
         for name in ("build", "warm", "expand"):
             peak = self.series[name].peak
             print(

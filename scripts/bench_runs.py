@@ -85,5 +85,5 @@ def _clean_environment() -> dict[str, str]:
     return {**kept, "PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1"}
 
 
-def verdict(value: float, bound: float) -> str:
-    return "ok" if value <= bound else "MISS"
+def verdict(value: float, bound: float, *, at_least: bool = False) -> str:
+    return "ok" if (value >= bound if at_least else value <= bound) else "MISS"

@@ -21,8 +21,10 @@ THREADS = min(os.cpu_count() or 1, 4)
 _Result = TypeVar("_Result")
 
 
-def in_order(jobs: Iterable[Callable[[], _Result]], threads: int) -> Generator[_Result, None, None]:
+def in_order(jobs: Iterable[Callable[[], _Result]], threads: int, *, ahead: int = 2) -> Generator[_Result, None, None]:
     """Run jobs on threads and yield their results in the jobs' order; `jobs` is iterated in the caller's thread.
+
+    While a result is waited for, or looked at, there are at most `threads + ahead` others, made or in the making.
 
     An error in a job or in `jobs`, or closing the iterator, cancels what hasn't begun and waits for what has.
     """
@@ -31,7 +33,7 @@ def in_order(jobs: Iterable[Callable[[], _Result]], threads: int) -> Generator[_
         try:
             for job in jobs:
                 waiting.append(pool.submit(job))
-                if len(waiting) > threads + 2:
+                if len(waiting) > threads + ahead:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

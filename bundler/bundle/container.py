@@ -23,9 +23,9 @@ import os
 import struct
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import BinaryIO, NoReturn
 
 import zstandard
@@ -35,14 +35,19 @@ from bundler.errors import BundleFormatError, EnvironmentProblem
 __all__ = [
     "CompressedFrame",
     "FrameReader",
+    "StreamedFrame",
     "checksum",
     "compress_frame",
+    "compress_pack",
     "decompress_frame",
     "integrity_frame",
     "seek_table",
 ]
 
 LEVEL = 1  # whole wheels are deflated already: level 3 takes three times as long to save another 0.3 %
+
+#: Bytes of a pack that one worker compresses: larger ones find more, smaller ones keep more workers busy.
+_PACK_JOB = 16 << 20
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
 #: RFC 8878, 3.1.1.1.1: single segment, checksum, no dictionary; the two bits above tell the content size's length.
@@ -70,9 +75,9 @@ class CompressedFrame:
     offset: int
 
 
-def checksum(frame: bytes) -> int:
-    """The CRC-32 of a frame's compressed bytes."""
-    return zlib.crc32(frame)
+def checksum(frame: bytes, before: int = 0) -> int:
+    """The CRC-32 of a frame's compressed bytes; `before` is that of those which came before."""
+    return zlib.crc32(frame, before)
 
 
 def compress_frame(content: bytes, level: int = LEVEL) -> bytes:
@@ -84,6 +89,30 @@ def compress_frame(content: bytes, level: int = LEVEL) -> bytes:
         )
         compressors[level] = zstandard.ZstdCompressor(compression_params=parameters)
     return compressors[level].compress(content)
+
+
+def compress_pack(pieces: Iterable[bytes], size: int, *, level: int, workers: int = 0) -> Iterator[bytes]:
+    """Compress `size` bytes that come in pieces into one frame; give it in pieces.
+
+    Without workers it is done in the calling thread, and the most is found. With workers, zstd's own threads compress
+    jobs of a fixed size: some percent larger, and the same bytes for any number of them but 0. Far matches are found by
+    the long-distance search, over all of the content.
+    """
+    jobs = {"threads": workers, "job_size": _PACK_JOB} if workers else {}
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        level,
+        window_log=_WINDOW_LOG,
+        enable_ldm=True,
+        write_content_size=1,
+        write_checksum=1,
+        write_dict_id=0,
+        **jobs,
+    )
+    compressing = zstandard.ZstdCompressor(compression_params=parameters).compressobj(size=size)
+    for piece in pieces:
+        if packed := compressing.compress(piece):
+            yield packed
+    yield compressing.flush()
 
 
 def decompress_frame(frame: CompressedFrame) -> bytes:
@@ -99,6 +128,59 @@ def decompress_frame(frame: CompressedFrame) -> bytes:
         return decompressor.decompress(frame.data, allow_extra_data=False)
     except zstandard.ZstdError as exc:
         raise BundleFormatError(f"the frame at byte {frame.offset} can't be decoded: {exc}") from exc
+
+
+class StreamedFrame:
+    """A large frame, decoded block by block as it is read: neither its bytes nor its content are ever held as a whole.
+
+    What has been given counts only when `content` has come to its end: the frame's checksum stands there.
+    """
+
+    def __init__(self, parts: Iterator[bytes], content_size: int, place: str) -> None:
+        self._parts = parts
+        self._place = place
+        self.content_size = content_size
+        #: Of the compressed bytes that have been read; of all of them once `is_walked`.
+        self.size = self.checksum = 0
+        self.is_walked = False
+
+    def content(self) -> Iterator[bytes]:
+        """Decode the frame, in pieces of at most 128 KiB.
+
+        Raises:
+            BundleFormatError: the frame is damaged.
+            EnvironmentProblem: the file can't be read.
+        """
+        # One of its own: the decoder's state belongs to this frame until its end, and its window is given back then.
+        decoding = zstandard.ZstdDecompressor().decompressobj()
+        left = self.content_size
+        for part in self._walk():
+            try:
+                content = decoding.decompress(part)
+            except zstandard.ZstdError as exc:
+                raise self._damaged(str(exc)) from exc
+            left -= len(content)
+            if left < 0:
+                raise self._damaged("it holds more than it claims")
+            if content:
+                yield content
+        if left or not decoding.eof:
+            raise self._damaged("it holds less than it claims")
+
+    def skip(self) -> None:
+        """Read the rest of the frame without decoding it; raises as `content`."""
+        for _ in self._walk():
+            pass
+
+    def _walk(self) -> Iterator[bytes]:
+        for part in self._parts:
+            self.size += len(part)
+            self.checksum = zlib.crc32(part, self.checksum)
+            yield part
+        self.is_walked = True
+
+    def _damaged(self, reason: str) -> BundleFormatError:
+        return BundleFormatError(f"{self._place} can't be decoded: {reason}")
 
 
 def integrity_frame(checksums: Sequence[int]) -> bytes:
@@ -141,13 +223,16 @@ class FrameReader:
     def frame(self, content_size: int | None = None, *, largest: int = _LARGEST_FRAME) -> CompressedFrame:
         """Walk through the next frame, which must decode to `content_size` bytes, or else to at most `largest`."""
         start = self.position
-        self._expect_magic(start)
-        size, parts = self._frame_header(start)
-        if size > largest or size != (size if content_size is None else content_size):
-            self._refuse(start, f"a frame claims to hold {size} bytes")
-        # Incompressible content grows by three bytes for each block; more than that is no frame of ours.
-        self._blocks(start, parts, size + (size >> 8) + 64)
-        return CompressedFrame(data=b"".join(parts), content_size=size, offset=start)
+        size, header = self._frame_header(content_size, largest)
+        data = b"".join((header, *self._blocks(start, size)))
+        return CompressedFrame(data=data, content_size=size, offset=start)
+
+    def streamed_frame(self, content_size: int, subject: str) -> StreamedFrame:
+        """Begin the next frame, which must decode to `content_size` bytes; `subject` is what it holds, for messages."""
+        start = self.position
+        size, header = self._frame_header(content_size, _LARGEST_FRAME)
+        place = f"{subject} is damaged: the frame at byte {start}"
+        return StreamedFrame(chain((header,), self._blocks(start, size)), size, place)
 
     def tail(self, checksums: Sequence[int], entries: Sequence[tuple[int, int]]) -> tuple[int, ...]:
         """Read all that follows the last frame; give the places in `checksums` that the integrity frame contradicts."""
@@ -191,7 +276,10 @@ class FrameReader:
             self._refuse(start, "it doesn't begin with zstd's magic number" if magic else "it is empty")
         self._refuse(start, "no frame begins there" if magic else "the file ends there")
 
-    def _frame_header(self, start: int) -> tuple[int, list[bytes]]:
+    def _frame_header(self, content_size: int | None, largest: int) -> tuple[int, bytes]:
+        """What the next frame will decode to, and its bytes up to the first block."""
+        start = self.position
+        self._expect_magic(start)
         descriptor = self._take(1)
         if descriptor[0] & _DESCRIPTOR_MASK != _DESCRIPTOR:
             self._refuse(start, "it is a zstd file, but not in the form that bundler writes")
@@ -200,11 +288,16 @@ class FrameReader:
         size = int.from_bytes(field, "little") + bias
         if size < least:
             self._refuse(start, "it is a zstd file, but not in the form that bundler writes")
-        return size, [_MAGIC, descriptor, field]
+        if size > largest or size != (size if content_size is None else content_size):
+            self._refuse(start, f"a frame claims to hold {size} bytes")
+        return size, _MAGIC + descriptor + field
 
-    def _blocks(self, start: int, parts: list[bytes], budget: int) -> None:
+    def _blocks(self, start: int, content_size: int) -> Iterator[bytes]:
+        """The rest of a frame that begins at `start`, block by block; each is well formed when it is given."""
+        # Incompressible content grows by three bytes for each block; more than that is no frame of ours.
+        budget = content_size + (content_size >> 8) + 64
         header = self._take(_BLOCK_HEADER)
-        parts.append(header)
+        yield header
         while True:
             word = int.from_bytes(header, "little")
             is_last, kind, size = word & 1, word >> 1 & 3, word >> 3
@@ -214,7 +307,7 @@ class FrameReader:
                 self._refuse(start, "a frame's blocks aren't in the form that bundler writes")
             # One read brings a block and the header of the next one, or the checksum of the frame.
             part = self._take(stored + (_CHECKSUM if is_last else _BLOCK_HEADER))
-            parts.append(part)
+            yield part
             if is_last:
                 return
             header = part[stored:]

@@ -2,8 +2,9 @@
 
 The same content, level and memLevel give other bytes in zlib-ng, which some systems ship as their zlib, and in zlibs
 that were sped up otherwise. So nothing is believed by its name or version: an engine is exact if it gives the known
-bytes for the PROBES. In this order: this Python's zlib, a libz of the system, our own encoder in plain Python, which
-is a hundred times slower and always there. What was rebuilt is checked by its artifact's SHA-256 all the same.
+bytes for a sample (`expander.is_exact`). In this order: this Python's zlib, a libz of the system, our own encoder in
+plain Python, which is a hundred times slower and always there. What was rebuilt is checked by its artifact's SHA-256
+all the same.
 
 Input reaches a compressor in pieces of a multiple of 64 KiB: there zlib's bytes don't depend on the cuts (its window
 moves in steps of 32 KiB, and it waits for 262 bytes of lookahead; `tests` hold an input that other cuts change).
@@ -12,15 +13,16 @@ moves in steps of 32 KiB, and it waits for 262 bytes of lookahead; `tests` hold 
 from __future__ import annotations
 
 import ctypes
-import hashlib
+import multiprocessing
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
-from bundler.bundle import portable_deflate
+from bundler.bundle import expander, portable_deflate
 
-__all__ = ["Compressor", "Engine", "Zlib", "choose"]
+__all__ = ["Compressor", "Engine", "Zlib", "choose", "workers"]
 
 _PIECE = 64 << 10
 #: Names that a system's loader may know. Not by ctypes.util.find_library, which runs programs.
@@ -48,11 +50,15 @@ class Zlib(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """One way to deflate; `why` tells in a clause how it came to be chosen."""
+    """One way to deflate; `why` tells in a clause how it came to be chosen.
+
+    One that isn't parallel holds the interpreter's lock while it works: it wants processes, and can be pickled.
+    """
 
     name: str
     why: str
     compressor: Callable[[int, int], Compressor]
+    is_parallel: bool = True
 
     def deflate(self, data: bytes, level: int, mem_level: int) -> bytes:
         """Deflate all at once: window 15, no header, the default strategy."""
@@ -86,6 +92,14 @@ def choose(platform: Zlib = zlib, libraries: Sequence[str] = LIBRARIES) -> Engin
     return portable(f"{why}, and no other libz is")
 
 
+def workers(engine: Engine, count: int) -> Executor:
+    """Begin threads, or processes where the engine wants them: then jobs and their arguments are pickled."""
+    if engine.is_parallel:
+        return ThreadPoolExecutor(count, thread_name_prefix="deflate")
+    # Not forked: other threads may hold locks just then.
+    return ProcessPoolExecutor(count, multiprocessing.get_context("spawn"))
+
+
 def of_module(module: Zlib) -> Engine:
     """The engine of a module like zlib."""
 
@@ -109,36 +123,12 @@ def of_library(name: str, why: str) -> Engine | None:
 
 def portable(why: str) -> Engine:
     """Our own encoder in plain Python."""
-    return Engine(name="plain Python", why=why, compressor=portable_deflate.Compressor)
-
-
-#: (level, memLevel) -> SHA-256 of what classic zlib gives for `_sample()`.
-PROBES = {
-    (1, 8): "b2d50982b4ac40b52968933bd6dfb0b71706952f4e78f535a4cd0c1a204facd1",
-    (6, 8): "79176c4b15232a19d13f472b48063514a7cbb5b56a7017e7a2a6d33eac09851b",
-    (9, 8): "79176c4b15232a19d13f472b48063514a7cbb5b56a7017e7a2a6d33eac09851b",
-    (6, 9): "d34046571f6bce36c96a5c8c1d2a60f9fcc6f4755583fc232c31aab7c6f50eff",
-    (9, 9): "d34046571f6bce36c96a5c8c1d2a60f9fcc6f4755583fc232c31aab7c6f50eff",
-}
+    return Engine(name="plain Python", why=why, compressor=portable_deflate.Compressor, is_parallel=False)
 
 
 def is_exact(engine: Engine) -> bool:
     """Whether an engine gives the known bytes; some milliseconds for zlib. The plain encoder is held to it by tests."""
-    sample = _sample()
-    try:
-        return all(
-            hashlib.sha256(engine.deflate(sample, level, mem_level)).hexdigest() == digest
-            for (level, mem_level), digest in PROBES.items()
-        )
-    except (OSError, ValueError, zlib.error):
-        return False
-
-
-def _sample() -> bytes:
-    """Numbers as text, noise and runs: several blocks of all three kinds, near and far matches of all lengths."""
-    text = b" ".join(b"%d" % (number * number % 9973) for number in range(12000))
-    noise = b"".join(hashlib.sha256(b"%d" % number).digest() for number in range(1200))
-    return text + noise + bytes(3000) + text[7::3] + noise[:300] + text[:20000]
+    return expander.is_exact(engine.compressor)
 
 
 # zlib.h

@@ -7,17 +7,16 @@ is what other artifacts hold deflated. Neither the central directory nor a heade
 says where it is worth to try. So data descriptors, zip64, prefixes, gzips of several members, and damaged, cut or
 joined archives need no rule of their own.
 
-Memory: a few pieces of 256 KiB, and the recipe. Time: all that is inflated of one artifact is capped by its size, so a
-bomb stays literal. Left out: streams that zlib didn't write (miniz, libdeflate, GNU gzip, Info-ZIP), and methods other
-than deflate.
+Memory: a page of 1 MiB, a few pieces of 256 KiB, and the recipe. Time: all that is inflated of one artifact is capped
+by its size, so a bomb stays literal. Left out: streams that zlib didn't write (miniz, libdeflate, GNU gzip, Info-ZIP),
+empty ones, and methods other than deflate.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 from io import SEEK_END
 from typing import BinaryIO
 
@@ -30,8 +29,9 @@ __all__ = ["INLINE", "dissect"]
 INLINE = 1 << 10  # bytes: longer literals are blobs
 #: What may be inflated for an artifact: more than any real one needs (they stay under 10 times, one member under 1000).
 _SLACK, _RATIO = 64 << 20, 32
-#: (level, mem_level) in the order of their use in wheels and sdists; what worked last is tried first.
-_SETTINGS = ((6, 8), (9, 8), (6, 9), (9, 9), (1, 8))
+#: (level, mem_level): zipfile's and tarfile's. Of 56,000 streams in wheels and sdists, what these don't give again was
+#: given again by no other setting.
+_SETTINGS = ((6, 8), (9, 8))
 
 _ATTEMPT = 4 << 10  # what every attempt counts for, however little it inflates
 _NEAR, _PAGE = 256, 1 << 20
@@ -41,23 +41,44 @@ _DESCRIPTOR, _STORED, _UNKNOWN = 0x0008, 0, 0xFFFFFFFF  # APPNOTE 4.4.4, 4.4.5, 
 
 
 def dissect(stream: BinaryIO, engine: Engine) -> Recipe:
-    """Take a seekable file apart; nothing is refused."""
-    return _Dissection(stream, engine).run()
+    """Take a seekable file apart; nothing is refused. It is read by `stream.read`, 1 MiB at a time."""
+    return _Dissection(_Pages(stream), engine).run()
 
 
 class _Exhausted(Exception):
     """More has been inflated than an artifact of this size may ask for."""
 
 
+class _Pages:
+    """A file, read a page at a time: most members of a wheel are small, and each is looked at several times."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.size = stream.seek(0, SEEK_END)
+        self._stream = stream
+        self._page, self._page_start, self._at = b"", 0, 0
+
+    def seek(self, at: int) -> None:
+        self._at = at
+
+    def read(self, count: int) -> bytes:
+        start = self._at - self._page_start
+        if start < 0 or start + min(count, self.size - self._at) > len(self._page):
+            self._stream.seek(self._at)
+            self._page, self._page_start, start = self._stream.read(max(count, _PAGE)), self._at, 0
+        data = self._page[start : start + count]
+        self._at += len(data)
+        return data
+
+
 @dataclass
 class _Dissection:
-    stream: BinaryIO
+    pages: _Pages
     engine: Engine
     steps: list[Step] = field(default_factory=list)
     settings: list[tuple[int, int]] = field(default_factory=lambda: [*_SETTINGS])
 
     def run(self) -> Recipe:
-        self.size = self.stream.seek(0, SEEK_END)
+        self.size = self.pages.size
         self.budget = _SLACK + _RATIO * self.size
         done = at = 0
         try:
@@ -111,24 +132,21 @@ class _Dissection:
         return None
 
     def _proven_with(self, start: int, level: int, mem_level: int) -> Deflated | None:
+        """The same with one setting; the first bytes that differ end it."""
         self._spend(_ATTEMPT)
-        content, state, size, at = Inflating(self.stream, start), hashlib.sha256(), 0, start
-
-        def pieces() -> Iterator[bytes]:
-            nonlocal size
-            for piece in content:
-                self._spend(len(piece))
-                state.update(piece)
-                size += len(piece)
-                yield piece
-
-        for packed in self.engine.deflate_pieces(pieces(), level, mem_level):
+        content, compressor, state = Inflating(self.pages, start), self.engine.compressor(level, mem_level), sha256()
+        at, size = start, 0
+        for piece in content:
+            self._spend(len(piece))
+            packed = compressor.compress(piece)
             if self._read(at, len(packed)) != packed:
                 return None
-            at += len(packed)
-        if content.end != at:
+            state.update(piece)
+            at, size = at + len(packed), size + len(piece)
+        packed = compressor.flush()
+        if not size or content.end != at + len(packed) or self._read(at, len(packed)) != packed:
             return None
-        return Deflated(Blob(Digest("sha256", state.hexdigest()), size), at - start, level, mem_level)
+        return Deflated(Blob(Digest("sha256", state.hexdigest()), size), content.end - start, level, mem_level)
 
     def _spend(self, count: int) -> None:
         self.budget -= count
@@ -143,14 +161,14 @@ class _Dissection:
             self.steps.append(Literal(self._read(start, stop - start)))
 
     def _copied(self, start: int, stop: int) -> Copy:
-        state = hashlib.sha256()
+        state = sha256()
         for at in range(start, stop, _PAGE):
             state.update(self._read(at, min(_PAGE, stop - at)))
         return Copy(Blob(Digest("sha256", state.hexdigest()), stop - start))
 
     def _read(self, at: int, count: int) -> bytes:
-        self.stream.seek(at)
-        return self.stream.read(count)
+        self.pages.seek(at)
+        return self.pages.read(count)
 
 
 def _gzip_header(data: bytes) -> int:

@@ -5,44 +5,64 @@ This program travels in every bundle. A bundle is a tar, compressed with zstd; w
 `bundle.json`, requirements and lock files, wheels and sdists, and this file. Every file is held against the size and
 the SHA-256 that bundle.json states, and nothing that it doesn't name is taken.
 
-    tar --zstd -xf app.tar.zst -C wheelhouse && python3 wheelhouse/expand.py
     python3 expand.py app.tar.zst wheelhouse
+    tar --zstd -xf app.tar.zst -C unpacked && python3 unpacked/expand.py unpacked wheelhouse
     pip install --no-index --find-links wheelhouse -r wheelhouse/requirements.txt
 
-In this order: the shape of a tar member, the list of files, a directory as the source, a bundle as the source, the
-copy, the command line. bundler itself predicts tar headers with the same function, so the two can't disagree.
+Where there are packs, most wheels and sdists are recipes: what they hold deflated lies inflated in the packs, each
+content once, and is deflated again here. That gives the very bytes of before, as the SHA-256s show; but it takes the
+classic zlib, or portable_deflate.py, which does the same in plain Python.
+
+In this order: the shape of a tar member, the list of files, recipes, what deflates, putting artifacts together, a
+directory as the source, a bundle as the source, taking what a source gives, the command line. bundler itself uses the
+functions for tar headers, recipes and putting together, so the two can't disagree.
 """
 
 import argparse
 import contextlib
-import errno
+import functools
 import hashlib
 import importlib
 import io
+import itertools
 import json
 import os
 import re
 import shutil
 import stat
+import struct
 import subprocess
 import sys
-import uuid
-from typing import IO, Any, Callable, Dict, Iterator, List, Optional, Tuple, Type
+import zlib
+from collections import deque
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Type
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
-LIST_NAME = "bundle.json"
-LARGEST_LIST = 64 << 20
+LIST_NAME, PORTABLE_NAME = "bundle.json", "portable_deflate.py"
+#: What a file is. A wheel or sdist is whole or a recipe; all recipes are in one file.
+LIST, DOCUMENT, RECIPES, WHOLE, RECIPE, PACK = "list", "document", "recipes", "whole", "recipe", "pack"
+#: What stands in the tar, and what in the directory that is expanded from it.
+MEMBERS, EXPANSION = (LIST, DOCUMENT, RECIPES, WHOLE, PACK), (LIST, DOCUMENT, WHOLE, RECIPE)
+#: Bytes of the two files that are read into memory, and of a pack; steps of all recipes (some 25 GB of wheels).
+LARGEST_LIST, LARGEST_RECIPES, LARGEST_PACK, MOST_STEPS = 64 << 20, 256 << 20, (1 << 27) - 2048, 1 << 23
+#: The content of n recipes is at most n times the one and their artifacts' size times the other. More is a bomb.
+CONTENT_SLACK, CONTENT_RATIO = 64 << 20, 32
+#: Of the one portable_deflate.py that is run: none that a stranger may have put into a bundle.
+PORTABLE_SHA256 = "fed8bf2a6449ea88b8ac76588bf92f17092a978bb289e3a9b27020aeaa981771"
 
-_FORMAT = 1
+_LARGEST_FILE = 1 << 40
 _PIECE = 1 << 20
+_JOB, _MOST_WAITING = 1 << 20, 64 << 20  # bytes of content: enough for one job, and for all that are in memory
 _SAFE = re.compile(r"[A-Za-z0-9_+!][A-Za-z0-9._+!-]{0,254}")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
-
-#: Name, size, sha256, and what reads the file's bytes.
-File = Tuple[str, int, str, Callable[[int], bytes]]
+#: A number of bytes -> so many of them, or fewer at the end.
+Read = Callable[[int], bytes]
+#: level, memLevel -> an object with zlib's `compress` and `flush`.
+Deflate = Callable[[int, int], Any]
 
 
 class Refusal(Exception):
@@ -79,23 +99,10 @@ def padding_after(size: int) -> int:
 
 def _ustar(name: str, size: int, kind: bytes) -> bytes:
     """Write a POSIX.1-1988 header: mode 0644, no owner, no time. Longer names and sizes stand in the pax record."""
-    digits = size if size < 8**11 else 0
-    fields = (
-        name.encode("ascii")[:100].ljust(100, b"\0"),
-        b"0000644\0",  # mode
-        b"0000000\0",  # user
-        b"0000000\0",  # group
-        b"%011o\0" % digits,
-        b"00000000000\0",  # time
-        b"        ",  # the checksum counts its own field as spaces
-        kind,
-        bytes(100),  # link target
-        b"ustar\x0000",
-        bytes(64),  # names of user and group
-        b"0000000\0" * 2,  # device
-        bytes(155 + 12),  # prefix
-    )
-    header = b"".join(fields)
+    header = name.encode("ascii")[:100].ljust(100, b"\0")
+    header += b"0000644\0" + b"0000000\0" * 2 + b"%011o\0%011o\0" % (size if size < 8**11 else 0, 0)  # mode … time
+    header += b"        " + kind + bytes(100)  # the checksum counts its own field as spaces; then the link target
+    header += b"ustar\x0000" + bytes(64) + b"0000000\0" * 2 + bytes(167)  # names of user and group, device, prefix
     return header[:148] + b"%06o\0 " % sum(header) + header[156:]
 
 
@@ -113,253 +120,539 @@ def is_safe_name(name: str) -> bool:
     return _SAFE.fullmatch(name) is not None and _DEVICE.fullmatch(name) is None and not name.endswith(".")
 
 
-def read_list(data: bytes) -> List[Dict[str, Any]]:
-    """Give the files that bundle.json names, in the order of the tar; each has filename, size and sha256."""
+#: A file that bundle.json names. The sha256 of packs is that of the sha256s of all blobs in them.
+File = NamedTuple("File", [("name", str), ("size", int), ("sha256", str), ("kind", str)])
+
+
+def of(files: List[File], *kinds: str) -> List[File]:
+    """Give the files of some kinds."""
+    return [file for file in files if file.kind in kinds]
+
+
+def read_list(data: bytes) -> List[File]:
+    """Give bundle.json and all that it names, in the order of the tar."""
     try:
-        fields = json.loads(data.decode("utf-8"))
-        version = fields["format"]
-        if type(version) is not int or version != _FORMAT:
-            raise Refusal(f"the bundle is of format {version!r}, this program reads {_FORMAT}")
+        # Of long numbers only the beginning is read: older Pythons need hours for millions of digits.
+        fields = json.loads(data.decode("utf-8"), parse_int=lambda digits: int(digits[:20]))
+        if type(fields["format"]) is not int or fields["format"] not in (1, 2):
+            raise Refusal(f"the bundle is of format {fields['format']!r}, this program reads 1 and 2")
         text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        canonical = (text + "\n").encode("utf-8")
-        files = [*fields["documents"], *fields["artifacts"]]
-        unknown = {str(entry["stored"]) for entry in fields["artifacts"]} - {"whole"}
+        if (text + "\n").encode("utf-8") != data:
+            raise Refusal("bundle.json isn't in its canonical form")
+        files = [_file(entry, kind) for entry, kind in _entries(fields)]
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise Refusal("bundle.json can't be read") from exc
-    if unknown:
-        raise Refusal(f"files are stored as {min(unknown)!r}: use a newer bundler")
-    if canonical != data:
-        raise Refusal("bundle.json isn't in its canonical form")
+    files.insert(0, File(LIST_NAME, len(data), hashlib.sha256(data).hexdigest(), LIST))
     _check_list(files)
     return files
 
 
-def _check_list(files: List[Dict[str, Any]]) -> None:
-    seen = {LIST_NAME}
-    for entry in files:
-        if not isinstance(entry, dict):
-            raise Refusal("bundle.json can't be read")
-        name, size, sha256 = (entry.get(key) for key in ("filename", "size", "sha256"))
-        if not isinstance(name, str) or not is_safe_name(name):
-            raise Refusal(f"unsafe file name {name!r}")
-        if name.lower() in seen:
-            raise Refusal(f"bundle.json names {name!r} twice, or in two spellings")
-        if type(size) is not int or size < 0 or not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
-            raise Refusal(f"bundle.json states no size and sha256 for {name!r}")
-        seen.add(name.lower())
+def _entries(fields: Dict[str, Any]) -> Iterator[Tuple[Dict[str, Any], str]]:
+    content = fields["content"] if fields["format"] == 2 else {"packs": []}
+    yield from ((entry, DOCUMENT) for entry in fields["documents"])
+    if fields["format"] == 2:
+        yield content["recipes"], RECIPES
+    for entry in fields["artifacts"]:
+        if entry["stored"] not in (WHOLE, RECIPE):
+            raise Refusal(f"files are stored as {entry['stored']!r}: use a newer bundler")
+        yield entry, entry["stored"]
+    yield from (({**entry, "sha256": content["blobs"]}, PACK) for entry in content["packs"])
 
 
-def files_in_directory(directory: str) -> Iterator[File]:
-    """Give everything that the directory's bundle.json names."""
-    data, files = _list_in_directory(directory)
-    yield _own_entry(data)
-    for entry in files:
-        name = entry["filename"]
-        with _open_regular(directory, name) as stream:
-            yield name, entry["size"], entry["sha256"], stream.read
+def _file(entry: Dict[str, Any], kind: str) -> File:
+    name, size, sha256 = entry["filename"], entry["size"], entry["sha256"]
+    least, most = {RECIPES: (1, LARGEST_RECIPES), PACK: (1, LARGEST_PACK)}.get(kind, (0, _LARGEST_FILE))
+    if not isinstance(name, str) or not is_safe_name(name):
+        raise Refusal(f"unsafe file name {name!r}")
+    if type(size) is not int or not least <= size <= most or not _SHA256.fullmatch(sha256):
+        raise Refusal(f"bundle.json states no size and sha256 for {name!r}")
+    return File(name, size, sha256, kind)
+
+
+def _check_list(files: List[File]) -> None:
+    seen = set()
+    for file in files:
+        if file.name.lower() in seen:
+            raise Refusal(f"bundle.json names {file.name!r} twice, or in two spellings")
+        seen.add(file.name.lower())
+    if len({file.kind for file in of(files, RECIPES, RECIPE, PACK)}) not in (0, 3):
+        raise Refusal("bundle.json has recipes without packs, or packs without recipes")
+    content, sizes = sum(pack.size for pack in of(files, PACK)), [file.size for file in of(files, RECIPE)]
+    if content > CONTENT_SLACK * len(sizes) + CONTENT_RATIO * sum(sizes):
+        raise Refusal("bundle.json states packs that are larger than what is in them could need")
+
+
+#: A blob in an artifact: a range of the content, copied (setting 0) or deflated (2 * level + memLevel - 8).
+Use = NamedTuple("Use", [("start", int), ("size", int), ("setting", int), ("stream_size", int), ("offset", int)])
+
+
+def _numbers(data: bytes) -> Iterator[Tuple[int, int]]:
+    """Give LEB128 numbers of at most 63 bits, each in its shortest form, and where it ends."""
+    number = shift = 0
+    for end, byte in enumerate(data, 1):
+        number |= (byte & 127) << shift
+        shift += 7
+        if byte < 128 and (byte or shift == 7):
+            yield number, end
+            number = shift = 0
+        elif byte < 128 or shift == 63:
+            break
+    raise Refusal("the recipes can't be read: no number stands where one should")
+
+
+def read_index(data: bytes, count: int) -> Tuple[List[int], int]:
+    """Give the lengths of the recipes, which stand before them, and where the first recipe begins."""
+    pairs = list(itertools.islice(_numbers(data), count))
+    return [length for length, _ in pairs], pairs[-1][1] if pairs else 0
+
+
+def read_recipe(data: bytes, size: int, content_size: int) -> Tuple[List[Tuple[int, bytes]], List[Use]]:
+    """Give the literals (offset and bytes) and the uses of an artifact of that size, in the order of their offsets."""
+    literals: List[Tuple[int, int]] = []
+    uses: List[Use] = []
+    numbers, offset = _numbers(data), 0
+    steps, end = next(numbers)
+    for _ in range(min(steps, MOST_STEPS)):
+        head, end = next(numbers)
+        start, kind = head >> 2, head & 3
+        if kind == 0:
+            length = start
+            literals.append((offset, length))
+        else:
+            blob_size, end = next(numbers)
+            length, setting = blob_size, 0
+            if kind == 2:
+                (length, _), (setting, end) = next(numbers), next(numbers)
+            if kind == 3 or start + blob_size > content_size or not (kind == 1 or 2 <= setting <= 19):
+                raise Refusal("a recipe has a step that can't be")
+            uses.append(Use(start, blob_size, setting, length, offset))
+        if not length or (kind and not blob_size):
+            raise Refusal("a recipe has a step of no bytes")
+        offset += length
+    if steps > MOST_STEPS or offset != size or end + sum(length for _, length in literals) != len(data):
+        raise Refusal("a recipe isn't as long as it should be, or what it gives isn't")
+    starts = itertools.accumulate([end] + [length for _, length in literals])
+    return [(offset, data[start : start + length]) for start, (offset, length) in zip(starts, literals)], uses
+
+
+class Recipes:
+    """How artifacts are put together. The blobs that they use lie end to end and make up the whole content."""
+
+    _USE, _RANGE = struct.Struct(">QQBQLQ"), 16  # uses as bytes are small, and sort by the range that they begin with
+
+    def __init__(self, data: bytes, artifacts: Sequence[Tuple[str, int]], content_size: int) -> None:
+        self.artifacts, self.content_size, self._data = list(artifacts), content_size, data
+        lengths, first = read_index(data, len(self.artifacts))
+        self._starts = list(itertools.accumulate([first, *lengths]))
+        self._uses: List[bytes] = []
+        steps = 0
+        for number in range(len(self.artifacts)):
+            literals, uses = self._read(number)
+            self._uses += [self._USE.pack(*use[:4], number, use.offset) for use in uses]
+            steps += len(literals) + len(uses)
+            if steps > MOST_STEPS:
+                raise Refusal("the recipes have too many steps")
+        self._uses.sort()
+        end = 0
+        for start, size, _ in self.blobs():
+            if start != end:
+                raise Refusal("the recipes use ranges of the packs that don't lie end to end")
+            end += size
+        if end != content_size or self._starts[-1] != len(data):
+            raise Refusal("there is more in the recipes, or in the packs, than is used")
+
+    def literals(self, number: int) -> List[Tuple[int, bytes]]:
+        """Give the parts of an artifact that stand in its recipe: offset and bytes."""
+        return self._read(number)[0]
+
+    def blobs(self) -> Iterator[Tuple[int, int, List[Tuple[int, int, int, int]]]]:
+        """Give start, size and uses of each blob in the order of the content.
+
+        A use is (setting, size of the stream, number of the artifact, offset in it).
+        """
+        for _, uses in itertools.groupby(self._uses, key=lambda use: use[: self._RANGE]):
+            fields = [self._USE.unpack(use) for use in uses]
+            yield fields[0][0], fields[0][1], [use[2:] for use in fields]
+
+    def _read(self, number: int) -> Tuple[List[Tuple[int, bytes]], List[Use]]:
+        data = self._data[self._starts[number] : self._starts[number + 1]]
+        return read_recipe(data, self.artifacts[number][1], self.content_size)
+
+
+def check_blobs(recipes: Recipes, read: Read, sha256: str) -> None:
+    """Hold all blobs against the sha256 of their sha256s."""
+    state = hashlib.sha256()
+    for _, size, _ in recipes.blobs():
+        blob = hashlib.sha256()
+        for piece in _pieces(read, size):
+            blob.update(piece)
+        state.update(blob.digest())
+    if state.hexdigest() != sha256:
+        raise Refusal("the packs hold something else than bundle.json says")
+
+
+def _pieces(read: Read, size: int) -> Iterator[bytes]:
+    for start in range(0, size, _PIECE):
+        yield _exactly(read, min(_PIECE, size - start))
+
+
+def _exactly(read: Read, count: int) -> bytes:
+    """Read so many bytes, or fewer at the end."""
+    data = bytearray()
+    while len(data) < count:
+        piece = read(min(count - len(data), _PIECE))
+        if not piece:
+            break
+        data += piece
+    return bytes(data)
+
+
+#: Settings, and the sha256 of what classic zlib makes of `probe_sample()` with them; other zlibs make something else.
+PROBES = ((1, 8), (6, 8), (9, 8), (6, 9), (9, 9))
+PROBED_SHA256 = "7a85f05f738bdc727936ca827b8d1f53d9d6a6869a8984bc600f6cbef71f4c2a"
+
+
+def probe_sample() -> bytes:
+    """Give numbers as text, noise, letters and runs: blocks of all three kinds, near and far matches of all lengths."""
+    text = b" ".join(b"%d" % (number * number % 9973) for number in range(12000))
+    noise = b"".join(hashlib.sha256(b"%d" % number).digest() for number in range(1200))
+    letters = bytes(byte & 3 for byte in noise[:8000])  # only here do levels 6 and 9 find different matches
+    return text + noise + bytes(3000) + letters + text[7::3] + noise[:300] + text[:20000]
+
+
+def is_exact(deflate: Deflate) -> bool:
+    """Say whether this deflates as classic zlib does."""
+    sample, state = probe_sample(), hashlib.sha256()
+    try:
+        for level, mem_level in PROBES:
+            compressor = deflate(level, mem_level)
+            state.update(compressor.compress(sample) + compressor.flush())
+    except (OSError, ValueError, zlib.error):
+        return False
+    return state.hexdigest() == PROBED_SHA256
+
+
+def by_zlib(level: int, mem_level: int) -> Any:
+    """Begin a stream with this Python's zlib: window 15, no header, the default strategy."""
+    return zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, mem_level)
+
+
+def by_portable(source: bytes, level: int, mem_level: int) -> Any:
+    """Begin a stream with the encoder in plain Python that this is the source of."""
+    return _load(source)["Compressor"](level, mem_level)
+
+
+@functools.lru_cache(maxsize=1)
+def _load(source: bytes) -> Dict[str, Any]:
+    scope: Dict[str, Any] = {"__name__": "portable_deflate"}
+    exec(compile(source, PORTABLE_NAME, "exec"), scope)  # noqa: S102 - its sha256 is the known one
+    return scope
+
+
+def _workers(directory: str) -> Tuple[Executor, Deflate]:
+    """Give all cores, and what they deflate with: zlib in threads or, in processes, the encoder in the directory."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if is_exact(by_zlib):
+        return ThreadPoolExecutor(cores), by_zlib
+    path, source = os.path.join(directory, PORTABLE_NAME), b""
+    if os.path.exists(path):
+        with open(path, "rb") as stream:
+            source = stream.read()
+    if hashlib.sha256(source).hexdigest() != PORTABLE_SHA256:
+        raise Misuse(f"this Python's zlib isn't the classic one, and in the bundle is no {PORTABLE_NAME} that I know")
+    print("expand.py: this Python's zlib isn't the classic one: this will take far longer", file=sys.stderr)
+    try:
+        pool: Executor = ProcessPoolExecutor(min(cores, 61))  # Windows can't wait for more
+    except (ImportError, NotImplementedError, OSError):  # processes can't share a lock here
+        pool = ThreadPoolExecutor(1)
+    return pool, functools.partial(by_portable, source)
+
+
+#: A blob's size, and its uses: (setting, size of the stream, file name, offset) …
+_Blob = Tuple[int, List[Tuple[int, int, str, int]]]
+#: File name, offset, bytes.
+_Part = Tuple[str, int, bytes]
+
+
+def rebuild(
+    recipes: Recipes, read: Read, directory: str, pool: Executor, deflate: Deflate, progress: Callable[[int], Any]
+) -> None:
+    """Put all artifacts together in a directory, reading the content once. Their sha256s are still to be checked.
+
+    Every blob is deflated once for each setting, however many artifacts hold it, and written to all its places.
+    `progress` is told how many bytes of content are done. What reaches a compressor in pieces does so in multiples of
+    64 KiB: zlib's bytes depend on other cuts.
+    """
+    for number, (name, _) in enumerate(recipes.artifacts):
+        open(os.path.join(directory, name), "xb").close()
+        _write_parts(directory, ((name, offset, data) for offset, data in recipes.literals(number)))
+    waiting: "deque[Any]" = deque()  # size and Future of each job, the oldest first
+
+    def make_room(size: int) -> None:
+        while waiting and sum(waits for waits, _ in waiting) + size > _MOST_WAITING:
+            waiting[0][1].result()
+            progress(waiting.popleft()[0])
+
+    try:
+        for size, blobs in _batches(recipes):
+            make_room(size)
+            if size > _MOST_WAITING:
+                _write_parts(directory, _parts(deflate, _pieces(read, size), blobs[0][1]))
+                progress(size)
+            else:
+                waiting.append((size, pool.submit(_run_job, deflate, directory, _exactly(read, size), blobs)))
+        make_room(_MOST_WAITING)
+    finally:
+        for _, job in waiting:
+            job.cancel()
+
+
+def _batches(recipes: Recipes) -> Iterator[Tuple[int, List[_Blob]]]:
+    """Give neighbouring blobs and their size: enough for a job; one that is too large to be in memory is alone."""
+    batch: List[_Blob] = []
+    total = 0
+    for _, size, uses in recipes.blobs():
+        if batch and (total >= _JOB or total + size > _MOST_WAITING):
+            yield total, batch
+            batch, total = [], 0
+        batch.append((size, [(*use[:2], recipes.artifacts[use[2]][0], use[3]) for use in uses]))
+        total += size
+    if batch:
+        yield total, batch
+
+
+def _run_job(deflate: Deflate, directory: str, data: bytes, blobs: List[_Blob]) -> None:
+    parts: List[_Part] = []
+    start = 0
+    for size, uses in blobs:
+        parts += _parts(deflate, [data[start : start + size]], uses)
+        start += size
+    _write_parts(directory, sorted(parts, key=lambda part: part[:2]))
+
+
+def _parts(deflate: Deflate, pieces: Iterable[bytes], uses: List[Tuple[int, int, str, int]]) -> Iterator[_Part]:
+    """Give the parts of files that a blob becomes; the blob comes in pieces, and so may they."""
+    done = {setting: 0 for setting, *_ in uses}
+    compressors = {setting: deflate(setting // 2, 8 + setting % 2) for setting in done if setting}
+    for piece in itertools.chain(pieces, [None]):
+        ready = {0: piece or b""}
+        for setting, compressor in compressors.items():
+            ready[setting] = compressor.flush() if piece is None else compressor.compress(piece)
+        for setting, size, name, offset in uses:
+            end = done[setting] + len(ready[setting])
+            if end > size or (piece is None and end < size):
+                raise Refusal(f"{name} can't be put together: a part of it has another size than its recipe says")
+            if ready[setting]:
+                yield name, offset + done[setting], ready[setting]
+        for setting in done:
+            done[setting] += len(ready[setting])
+
+
+def _write_parts(directory: str, parts: Iterable[_Part]) -> None:
+    for name, group in itertools.groupby(parts, key=lambda part: part[0]):
+        with open(os.path.join(directory, name), "r+b") as sink:
+            for _, offset, data in group:
+                sink.seek(offset)
+                sink.write(data)
+
+
+def seal(directory: str, file: File) -> None:
+    """Hold a file that was put together against its sha256, and see it safely onto the disk."""
+    with open(os.path.join(directory, file.name), "r+b") as stream:  # Windows syncs only what may be written
+        _copy(file, stream.read, lambda piece: None)
+        os.fsync(stream.fileno())
+
+
+#: Files, and what reads each; it must be read to its end before the next is asked for.
+Members = Iterator[Tuple[File, Read]]
+
+
+def files_there(directory: str, files: List[File]) -> List[File]:
+    """Give those that must be in the directory: the members of an unpacked tar, or what was expanded from them."""
+    packed = (os.path.join(directory, file.name) for file in of(files, RECIPES, PACK))
+    return of(files, *(MEMBERS if any(map(os.path.lexists, packed)) else EXPANSION))
+
+
+def members_in_directory(directory: str, files: List[File]) -> Members:
+    """Give files of a directory."""
+    for file in files:
+        with _open_regular(directory, file.name) as stream:
+            yield file, stream.read
             if stream.read(1):
-                raise Refusal(f"{name} is longer than bundle.json says")
+                raise Refusal(f"{file.name} is longer than bundle.json says")
 
 
-def refuse_strangers(directory: str) -> None:
-    """Refuse a directory with anything in it that bundle.json doesn't name: pip would take a strange wheel from it."""
-    known = {entry["filename"] for entry in _list_in_directory(directory)[1]} | {LIST_NAME}
-    strangers = sorted(set(os.listdir(directory)) - known)
+def refuse_strangers(directory: str, files: List[File]) -> None:
+    """Refuse a directory with anything else in it than these files: pip would take a strange wheel from it."""
+    strangers = sorted(set(os.listdir(directory)) - {file.name for file in files})
     if strangers:
         raise Refusal(f"{strangers[0]!r} isn't in the bundle: remove it, or expand into another directory")
 
 
-def _list_in_directory(directory: str) -> Tuple[bytes, List[Dict[str, Any]]]:
-    with _open_regular(directory, LIST_NAME) as stream:
-        data = stream.read(LARGEST_LIST + 1)
-    return data, read_list(data)
-
-
-def _own_entry(data: bytes) -> File:
-    return LIST_NAME, len(data), hashlib.sha256(data).hexdigest(), io.BytesIO(data).read
-
-
 def _open_regular(directory: str, name: str) -> IO[bytes]:
-    """Open a file that is no link, device or pipe, without following or waiting on one."""
+    """Open a file that is no link, directory, device or pipe; were it made one now, it isn't followed or waited on."""
     path = os.path.join(directory, name)
-    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    if os.path.islink(path):
-        raise Refusal(f"{name} is a link")
-    try:
-        stream = os.fdopen(os.open(path, flags), "rb")
-    except OSError as exc:
-        # A directory can't be opened as a file; a socket or a device without a driver can't be opened at all.
-        if exc.errno in (errno.ENOENT, errno.EISDIR, errno.ENXIO, errno.ENODEV):
-            raise Refusal(f"{name} is missing, or isn't a regular file") from exc
-        raise
-    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-        stream.close()
+    if not os.path.lexists(path) or not stat.S_ISREG(os.lstat(path).st_mode):
         raise Refusal(f"{name} is missing, or isn't a regular file")
-    return stream
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    return os.fdopen(os.open(path, flags), "rb")
 
 
-class Decoded:
-    """A zstd file's content, read with the first decoder that this machine has."""
-
-    def __init__(self, path: str) -> None:
-        opened = _open_by_module(path) or _open_by_program(path)
-        if opened is None:
-            raise Misuse(
-                "no zstd decoder here: use Python 3.14, or install the program zstd or the package zstandard,"
-                " or unpack the bundle with tar and give the directory"
-            )
-        self._read, self.close, self._faults = opened
-
-    def read(self, count: int) -> bytes:
-        """Read at most `count` bytes, as a file does."""
-        try:
-            return self._read(count)
-        except self._faults as exc:
-            raise Refusal(f"the compressed data is damaged: {exc}") from exc
-
-    def exactly(self, count: int) -> bytes:
-        """Read `count` bytes, or fewer where the content ends."""
-        pieces = []
-        while count:
-            piece = self.read(min(count, _PIECE))
-            if not piece:
-                break
-            pieces.append(piece)
-            count -= len(piece)
-        return b"".join(pieces)
-
-
-_Opened = Tuple[Callable[[int], bytes], Callable[[], Any], Tuple[Type[Exception], ...]]
-
-
-def _open_by_module(path: str) -> Optional[_Opened]:
+def open_bundle(path: str, stack: contextlib.ExitStack) -> Read:
+    """Give what reads a zstd file's content, by the first decoder that this machine has; the stack closes it."""
     for name in ("compression.zstd", "backports.zstd", "zstandard"):
         try:
             zstd: Any = importlib.import_module(name)
         except ImportError:
             continue
-        stream = zstd.open(path, "rb") if name != "zstandard" else _all_frames(zstd, path)
-        return stream.read, stream.close, (zstd.ZstdError, EOFError)
-    return None
-
-
-def _all_frames(zstandard: Any, path: str) -> Any:
-    """Open a file as `zstandard.open` does, which stops after one frame."""
-    return zstandard.ZstdDecompressor().stream_reader(open(path, "rb"), read_across_frames=True, closefd=True)
-
-
-def _open_by_program(path: str) -> Optional[_Opened]:
+        if name == "zstandard":  # its own `open` stops after one frame
+            stream = zstd.ZstdDecompressor().stream_reader(io.FileIO(path), read_across_frames=True)
+        else:
+            stream = zstd.open(path, "rb")
+        faults = (zstd.ZstdError, EOFError)
+        return functools.partial(_read_or_refuse, stack.enter_context(stream), faults)
     program = shutil.which("zstd")
     if program is None:
-        return None
+        raise Misuse(
+            "no zstd decoder here: use Python 3.14, or install the program zstd or the package zstandard,"
+            " or unpack the bundle with tar and give the directory"
+        )
     with open(path, "rb") as source:
         process: Any = subprocess.Popen(  # noqa: S603 - no shell, no argument of a stranger
             [program, "-dcq"], stdin=source, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
-
-    def close() -> None:
-        process.stdout.close()
-        process.kill()
-        process.wait()
-
-    return process.stdout.read, close, ()
+    stack.enter_context(process)
+    stack.callback(process.kill)
+    return functools.partial(_read_or_refuse, process.stdout, ())
 
 
-def files_in_bundle(path: str) -> Iterator[File]:
-    """Give every member in order; each must be read to its end before the next."""
-    with contextlib.closing(Decoded(path)) as tar:
-        data = _read_list_member(tar)
-        files = read_list(data)
-        yield _own_entry(data)
-        for entry in files:
-            name, size = entry["filename"], entry["size"]
-            header = tar_header(name, size)
-            if tar.exactly(len(header)) != header:
-                raise Refusal(f"{name} doesn't stand where it should")
-            yield name, size, entry["sha256"], tar.read
-            _skip_padding(tar, size)
-        if tar.exactly(len(END) + 1) != END:
-            raise Refusal("the end of the tar isn't where it should be")
+def _read_or_refuse(stream: Any, faults: Tuple[Type[Exception], ...], count: int) -> bytes:
+    try:
+        return bytes(stream.read(count))
+    except faults as exc:
+        raise Refusal(f"the compressed data is damaged: {exc}") from exc
 
 
-def _read_list_member(tar: Decoded) -> bytes:
-    header = tar.exactly(BLOCK)
+def read_list_member(read: Read) -> bytes:
+    """Give bundle.json, the first member."""
+    header = _exactly(read, BLOCK)
     size = size_in_header(header)
     if size > LARGEST_LIST or header != tar_header(LIST_NAME, size):
         raise Refusal("not a bundle: its first file isn't bundle.json")
-    data = tar.exactly(size)
-    if len(data) != size:
-        raise Refusal("bundle.json is cut off")
-    _skip_padding(tar, size)
-    return data
+    return _exactly(read, size)
 
 
-def _skip_padding(tar: Decoded, size: int) -> None:
-    padding = bytes(padding_after(size))
-    if tar.exactly(len(padding)) != padding:
-        raise Refusal("something stands between two files")
+def members_in_bundle(read: Read, data: bytes, files: List[File]) -> Members:
+    """Give every member: bundle.json, of which this is the data and which has been read, and those that follow it."""
+    yield files[0], io.BytesIO(data).read
+    _expect(read, bytes(padding_after(len(data))), "bundle.json is cut off")
+    for file in files[1:]:
+        _expect(read, tar_header(file.name, file.size), f"{file.name} doesn't stand where it should")
+        yield file, read
+        _expect(read, bytes(padding_after(file.size)), f"something stands behind {file.name}")
+    _expect(read, END, "the end of the tar isn't where it should be")
+    if read(1):
+        raise Refusal("something follows the end of the tar")
 
 
-def check(files: Iterator[File], directory: Optional[str] = None) -> int:
-    """Hold every file against its size and sha256, and write it into `directory` if there is one; give their count."""
-    count = 0
-    for file in files:
-        if directory is None:
-            _copy(file, lambda piece: None)
+def _expect(read: Read, data: bytes, problem: str) -> None:
+    if _exactly(read, len(data)) != data:
+        raise Refusal(problem)
+
+
+class _Content:
+    """What is in the packs, end to end."""
+
+    def __init__(self, packs: Members) -> None:
+        self._packs = packs
+        self._left = 0
+
+    def read(self, count: int) -> bytes:
+        """Read at most `count` bytes."""
+        if not self._left:
+            self._file, self._read = next(self._packs)
+            self._left = self._file.size
+        piece = self._read(min(count, self._left))
+        if not piece:
+            raise Refusal(f"{self._file.name} is shorter than bundle.json says")
+        self._left -= len(piece)
+        return piece
+
+
+def take(files: List[File], members: Members, directory: Optional[str]) -> None:
+    """Hold every member against its size and sha256; write them, and what is made of them, if there is a directory."""
+    recipes = io.BytesIO()
+    for file, read in members:
+        if file.kind == PACK:
+            _take_content(files, recipes.getvalue(), itertools.chain([(file, read)], members), directory)
+        elif file.kind == RECIPES:
+            _copy(file, read, recipes.write)
+        elif directory is None:
+            _copy(file, read, lambda piece: None)
         else:
-            with open(os.path.join(directory, file[0]), "xb") as sink:
-                _copy(file, sink.write)
+            with open(os.path.join(directory, file.name), "xb") as sink:
+                _copy(file, read, sink.write)
                 sink.flush()
                 os.fsync(sink.fileno())
-        count += 1
-    return count
 
 
-def _copy(file: File, write: Callable[[bytes], Any]) -> None:
-    name, left, sha256, read = file
-    state = hashlib.sha256()
+def _take_content(files: List[File], data: bytes, members: Members, directory: Optional[str]) -> None:
+    artifacts, packs = of(files, RECIPE), of(files, PACK)
+    recipes = Recipes(data, [(file.name, file.size) for file in artifacts], sum(pack.size for pack in packs))
+    read = _Content(members).read
+    if directory is None:
+        check_blobs(recipes, read, packs[0].sha256)
+        return
+    pool, deflate = _workers(directory)
+    with pool:
+        rebuild(recipes, read, directory, pool, deflate, lambda count: None)
+        for _ in pool.map(seal, itertools.repeat(directory), artifacts):
+            pass
+
+
+def _copy(file: File, read: Read, write: Callable[[bytes], Any]) -> None:
+    left, state = file.size, hashlib.sha256()
     while left:
         piece = read(min(left, _PIECE))
         if not piece:
-            raise Refusal(f"{name} is shorter than bundle.json says")
+            raise Refusal(f"{file.name} is shorter than bundle.json says")
         state.update(piece)
         write(piece)
         left -= len(piece)
-    if state.hexdigest() != sha256:
-        raise Refusal(f"{name} has another sha256 than bundle.json says")
+    if state.hexdigest() != file.sha256:
+        raise Refusal(f"{file.name} has another sha256 than bundle.json says")
 
 
-def expand(files: Iterator[File], directory: str) -> int:
+def expand(files: List[File], members: Members, directory: str) -> None:
     """Write all files into a new or empty directory, which appears only when all of them are whole."""
     directory = os.path.abspath(directory)
     if os.path.lexists(directory) and (not os.path.isdir(directory) or os.listdir(directory)):
         raise Misuse(f"{directory} is there already and isn't an empty directory")
-    temporary = os.path.join(os.path.dirname(directory), ".bundler-" + uuid.uuid4().hex)
+    temporary = os.path.join(os.path.dirname(directory), ".bundler-" + os.urandom(8).hex())
     os.mkdir(temporary)
     try:
-        count = check(files, temporary)
+        take(files, members, temporary)
         if os.path.isdir(directory):
             os.rmdir(directory)
         os.rename(temporary, directory)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return count
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
     """Run the program and give its exit code."""
     options = _parse(arguments)
     try:
-        count = _run(options.source, options.directory)
+        report = _run(options.source, options.directory)
     except (Refusal, Misuse) as exc:
         print(f"expand.py: {options.source}: {exc}", file=sys.stderr)
         return 5 if isinstance(exc, Refusal) else 2
-    except OSError as exc:
-        print(f"expand.py: {exc}", file=sys.stderr)
+    except (OSError, RuntimeError, MemoryError) as exc:  # no threads, a process that was killed
+        print(f"expand.py: {str(exc) or 'there is too little memory'}", file=sys.stderr)
         return 7
     except KeyboardInterrupt:
         return 130
-    print(f"{count} files are whole in {options.directory or options.source}")
+    print(report)
     return 0
 
 
@@ -375,14 +668,30 @@ def _parse(arguments: Optional[List[str]]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _run(source: str, directory: Optional[str]) -> int:
+def _run(source: str, directory: Optional[str]) -> str:
     if not os.path.exists(source):
         raise Misuse("no such file or directory")
-    unpacked = os.path.isdir(source)
-    if unpacked and directory is None:
-        refuse_strangers(source)
-    files = files_in_directory(source) if unpacked else files_in_bundle(source)
-    return check(files) if directory is None else expand(files, directory)
+    with contextlib.ExitStack() as stack:
+        if os.path.isdir(source):
+            with _open_regular(source, LIST_NAME) as stream:
+                files = read_list(stream.read(LARGEST_LIST + 1))
+            there = files_there(source, files)
+            members = members_in_directory(source, there)
+        else:
+            read = open_bundle(source, stack)
+            data = read_list_member(read)
+            files = read_list(data)
+            there = of(files, *MEMBERS)
+            members = members_in_bundle(read, data, there)
+        if directory is not None:
+            expand(files, members, directory)
+            return f"{len(of(files, *EXPANSION))} files are whole in {directory}"
+        if os.path.isdir(source):
+            refuse_strangers(source, there)
+        take(files, members, None)
+    recipes = len(of(files, RECIPE)) if of(there, RECIPES) else 0
+    hint = f"; give a directory to put together {recipes} more" if recipes else ""
+    return f"{len(there)} files are whole in {source}{hint}"
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from struct import Struct
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from bundler.digests import Digest
 from bundler.errors import BundleFormatError, IntegrityError
@@ -115,23 +115,27 @@ class Recipe:
     def encode(self) -> bytes:
         """Give the recipe's bytes, complete in themselves."""
         numbers = {blob: number for number, blob in enumerate(self.blobs)}
-        table = b"".join(bytes.fromhex(blob.digest.hexdigest) + _varint(blob.size) for blob in self.blobs)
-        return _varint(len(numbers)) + table + self._encode(lambda blob, kind: _varint(4 * numbers[blob] + kind))
+        table = b"".join(bytes.fromhex(blob.digest.hexdigest) + encode_number(blob.size) for blob in self.blobs)
+        return (
+            encode_number(len(numbers))
+            + table
+            + self._encode(lambda blob, kind: encode_number(4 * numbers[blob] + kind))
+        )
 
     def encode_placed(self, start: Callable[[Blob], int]) -> bytes:
         """Give the bytes for a bundle; `start` tells where in its content a blob begins."""
-        return self._encode(lambda blob, kind: _varint(4 * start(blob) + kind) + _varint(blob.size))
+        return self._encode(lambda blob, kind: encode_number(4 * start(blob) + kind) + encode_number(blob.size))
 
     def _encode(self, reference: Callable[[Blob, int], bytes]) -> bytes:
-        parts = [_varint(len(self.steps))]
+        parts = [encode_number(len(self.steps))]
         for step in self.steps:
             if isinstance(step, Literal):
-                parts.append(_varint(4 * step.size + _LITERAL))
+                parts.append(encode_number(4 * step.size + _LITERAL))
             elif isinstance(step, Copy):
                 parts.append(reference(step.blob, _COPY))
             else:
                 setting = 2 * step.level + step.mem_level - 8
-                parts += reference(step.blob, _DEFLATED), _varint(step.size), _varint(setting)
+                parts += reference(step.blob, _DEFLATED), encode_number(step.size), encode_number(setting)
         return b"".join(parts + [step.data for step in self.steps if isinstance(step, Literal)])
 
     @classmethod
@@ -177,14 +181,14 @@ def assemble(recipe: Recipe, read: Callable[[Blob], Iterable[bytes]], engine: De
             yield from _deflate(step, read(step.blob), engine)
 
 
-def read_blob(stream: BinaryIO, offset: int, step: Copy | Deflated) -> Iterator[bytes]:
-    """Give the content of a step's blob out of the artifact itself, in pieces; `offset` is the step's."""
-    if isinstance(step, Deflated):
+def read_blob(stream: Source, offset: int, size: int, *, is_deflated: bool) -> Iterator[bytes]:
+    """Give a blob's content out of an artifact, in pieces; `offset` is that of the step which is made of it."""
+    if is_deflated:
         yield from Inflating(stream, offset)
         return
-    for start in range(0, step.size, PIECE):
+    for start in range(0, size, PIECE):
         stream.seek(offset + start)
-        yield stream.read(min(PIECE, step.size - start))
+        yield stream.read(min(PIECE, size - start))
 
 
 def _deflate(step: Deflated, pieces: Iterable[bytes], engine: Deflating) -> Iterator[bytes]:
@@ -197,13 +201,23 @@ def _deflate(step: Deflated, pieces: Iterable[bytes], engine: Deflating) -> Iter
         raise IntegrityError(message, expected=f"{step.size} bytes", actual=f"{size} bytes")
 
 
+class Source(Protocol):
+    """The part of a file that is used here."""
+
+    def seek(self, offset: int, /) -> object:
+        """Go to a byte."""
+
+    def read(self, count: int, /) -> bytes:
+        """Read so many bytes, or fewer at the end."""
+
+
 class Inflating:
     """The content of the deflate stream at an offset, in pieces of PIECE bytes; the last may be shorter.
 
     `end` is where the stream ends; None until all has been read, and for ever where it is damaged or cut.
     """
 
-    def __init__(self, stream: BinaryIO, offset: int) -> None:
+    def __init__(self, stream: Source, offset: int) -> None:
         self._stream = stream
         self._at = offset
         self.end: int | None = None
@@ -241,7 +255,7 @@ def _member_name(header: bytes) -> str:
     return header[start : start + n_name].decode("utf-8", "replace") if start + n_name + n_extra == len(header) else ""
 
 
-def _varint(number: int) -> bytes:
+def encode_number(number: int) -> bytes:
     data = bytearray()
     while number > 127:
         data.append(number & 127 | 128)

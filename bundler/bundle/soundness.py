@@ -18,11 +18,13 @@ from bundler.errors import BundleFormatError, UnusableFile
 if TYPE_CHECKING:
     from bundler.bundle.manifest import Manifest
 
-__all__ = ["CONTENT_RATIO", "CONTENT_SLACK", "check_sound"]
+__all__ = ["CONTENT_RATIO", "CONTENT_SLACK", "LARGEST_RECIPES", "check_sound"]
 
 #: The content of n artifacts is at most n times the one and their size times the other: more than any real one needs
 #: (they stay under 10 times), and no bomb.
 CONTENT_SLACK, CONTENT_RATIO = 64 << 20, 32
+#: Bytes; they are read into memory.
+LARGEST_RECIPES = 256 << 20
 
 _PROJECT = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")  # a normalized name (PEP 503)
 
@@ -57,12 +59,12 @@ def _check_name(filename: str) -> None:
 
 
 def _check_content(manifest: Manifest) -> None:
-    rebuilt = manifest.rebuilt
-    if (manifest.content is None) != (not rebuilt):
+    rebuilt, content = manifest.rebuilt, manifest.content
+    if (content is None) != (not rebuilt):
         raise BundleFormatError("bundle.json has recipes without packs, or packs without recipes")
     most = CONTENT_SLACK * len(rebuilt) + CONTENT_RATIO * sum(artifact.size for artifact in rebuilt)
-    if manifest.content is not None and manifest.content.size > most:
-        raise BundleFormatError("bundle.json states packs that are larger than what it says is in them could need")
+    if content is not None and (content.size > most or content.recipes.size > LARGEST_RECIPES):
+        raise BundleFormatError("bundle.json states packs or recipes that are larger than its artifacts could need")
 
 
 def _check_references(manifest: Manifest) -> None:

@@ -4,6 +4,7 @@
     <root>/pages/cd34…      the page in it (`simple.compact`); named by the SHA-256 of that question and the word "page"
     <root>/metadata/ab34…   named by the SHA-256 of the wheel whose METADATA it is
     <root>/checks/ab34…     the same name; the SHA-256 of the METADATA in a wheel that passed all checks, and by whom
+    <root>/recipes/ab34…    named by the SHA-256 of the artifact that was taken apart; the recipe, and by which rules
     <root>/locks/ef56…      named by the digest of a question: what was locked, and the answers of the index it rests on
 
 An answer names its source, the digest of all that was read, and a page the source that it was read from. So an answer
@@ -132,6 +133,19 @@ class ResponseStore:
         """Keep that a wheel has passed all checks of `by`, and the SHA-256 of the METADATA in it."""
         self._write(self._check_path(wheel), f"{wheel} {by}", metadata.hexdigest.encode())
 
+    def recipe(self, artifact: Digest, *, by: str) -> bytes | None:
+        """The recipe of the artifact with that SHA-256 that `by` (a version of our rules) has proven, or None."""
+        found = _read(self._recipe_path(artifact), f"{artifact} {by}")
+        return None if found is None else bytes(found)
+
+    def store_recipe(self, artifact: Digest, recipe: bytes, *, by: str) -> None:
+        """Keep the recipe of an artifact, and who has proven it."""
+        self._write(self._recipe_path(artifact), f"{artifact} {by}", recipe)
+
+    def drop_recipe(self, artifact: Digest) -> None:
+        """Forget the recipe of an artifact."""
+        self._drop(self._recipe_path(artifact))
+
     def remembered(self, question: Digest) -> bytes | None:
         """What was kept under this question, or None."""
         found = _read(self._lock_path(question), str(question))
@@ -143,6 +157,9 @@ class ResponseStore:
 
     def _lock_path(self, question: Digest) -> Path:
         return self._root / "locks" / question.hexdigest
+
+    def _recipe_path(self, artifact: Digest) -> Path:
+        return self._root / "recipes" / artifact.hexdigest
 
     def _check_path(self, wheel: Digest) -> Path:
         return self._root / "checks" / wheel.hexdigest

@@ -5,6 +5,7 @@
     <cache>/v1/pages/…          index answers (`cache.responses`)
     <cache>/v1/metadata/…       metadata of single wheels (`cache.responses`)
     <cache>/v1/checks/…         which wheels have been checked (`cache.responses`)
+    <cache>/v1/recipes/…        how artifacts are put together of what is deflated in them (`cache.responses`)
     <cache>/v1/locks/…          what was locked, as long as nothing can have changed (`cache.responses`)
 
 A cache that can't be used never fails the job: a temporary directory takes its place and is removed at the end, and
@@ -31,7 +32,7 @@ from bundler.publication import temporary_sibling
 
 __all__ = ["KINDS", "Contents", "Store", "examine", "open_store"]
 
-KINDS = ("blobs", "pages", "metadata", "checks", "locks")
+KINDS = ("blobs", "pages", "metadata", "checks", "recipes", "locks")
 
 _LAYOUT = "v1"
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# This directory is a cache of bundler. It can be removed.\n"

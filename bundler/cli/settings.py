@@ -148,7 +148,7 @@ def _value(option: click.Option, value: Any, project: Path) -> Any:
     wanted, fits = "a string", isinstance(value, str)
     if option.is_flag:
         wanted, fits = "true or false", isinstance(value, bool)
-    elif option.count:
+    elif isinstance(option.type, click.types.IntParamType):
         wanted, fits = "a number", isinstance(value, int) and not isinstance(value, bool)
     elif option.multiple:
         value = [value] if isinstance(value, str) else value

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from bundler import __version__
-from bundler.bundle.manifest import Artifact, Document, Manifest, Pin
-from bundler.bundle.writer import EXPANDER_NAME, expander_program
+from bundler.bundle.manifest import RECIPE, RECIPES_NAME, WHOLE, Artifact, Content, Document, Manifest, Pack, Pin
+from bundler.bundle.packs import Layout
+from bundler.bundle.writer import carried_programs
 from bundler.digests import Digest
 from bundler.operations.pinned import PRODUCER, locked, public
 from bundler.requirements.locks.pinned import document_names, write_requirements
@@ -20,10 +21,15 @@ __all__ = ["describe_bundle"]
 
 
 def describe_bundle(
-    wanted: RequirementSet, selection: Selection, sizes: Mapping[str, int]
+    wanted: RequirementSet, selection: Selection, sizes: Mapping[str, int], layout: Layout | None
 ) -> tuple[Manifest, dict[str, bytes]]:
-    """The manifest of a selection, and the documents it names; `sizes` are the files' bytes by file name."""
-    documents = {EXPANDER_NAME: expander_program(), **_locks(selection.resolutions, sizes)}
+    """The manifest of a selection, and the documents it names.
+
+    `sizes` are the files' bytes by file name; `layout` says what is stored as recipes, None that all is kept whole.
+    """
+    programs = carried_programs(with_packs=layout is not None)
+    documents = {**programs, **_locks(selection.resolutions, sizes)}
+    rebuilt = frozenset(layout.filenames if layout is not None else ())
     manifest = Manifest(
         producer_name=PRODUCER,
         producer_version=__version__,
@@ -33,9 +39,7 @@ def describe_bundle(
         ),
         targets=tuple(resolution.target for resolution in selection.resolutions),
         pins=tuple(pin for resolution in selection.resolutions for pin in _pins(resolution)),
-        documents=tuple(
-            Document(filename=name, size=len(data), digest=Digest.sha256(data)) for name, data in documents.items()
-        ),
+        documents=tuple(_document(name, data) for name, data in documents.items()),
         artifacts=tuple(
             Artifact(
                 filename=selected.file.filename,
@@ -45,11 +49,22 @@ def describe_bundle(
                 requires_python=selected.file.requires_python,
                 yanked=selected.file.yanked,
                 targets=selected.targets,
+                stored=RECIPE if selected.file.filename in rebuilt else WHOLE,
             )
             for selected in selection.files
         ),
+        content=None if layout is None else _content(layout),
     )
     return manifest, documents
+
+
+def _document(filename: str, data: bytes) -> Document:
+    return Document(filename=filename, size=len(data), digest=Digest.sha256(data))
+
+
+def _content(layout: Layout) -> Content:
+    packs = tuple(Pack(filename=f"pack-{number:04}", size=size) for number, size in enumerate(layout.packs, 1))
+    return Content(recipes=_document(RECIPES_NAME, layout.recipes), packs=packs, blobs=layout.blobs)
 
 
 def _locks(resolutions: Sequence[Resolution], sizes: Mapping[str, int]) -> dict[str, bytes]:

@@ -1,19 +1,25 @@
-"""Expand: a bundle into a find-links directory, all of it or nothing."""
+"""Expand: a bundle into a find-links directory, or some of its files into a directory; all of it or nothing."""
 
 from __future__ import annotations
 
 import os
-import shutil
+from collections.abc import Collection
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from bundler.bundle.ahead import THREADS
-from bundler.bundle.manifest import MANIFEST_NAME, Manifest
+from bundler.bundle.manifest import MANIFEST_NAME, RECIPE, Artifact, Manifest
+from bundler.bundle.reader import BundleReader
 from bundler.errors import BundleFormatError, EnvironmentProblem, UsageError
+from bundler.operations.engines import choose_engine
 from bundler.operations.opening import open_bundle
+from bundler.operations.outputs import check_space
 from bundler.operations.progress import Progress
 from bundler.publication import is_temporary, publish_directory
+from bundler.requirements.nearest import nearest
 
-__all__ = ["expand_bundle"]
+__all__ = ["expand_bundle", "expand_only"]
 
 
 def expand_bundle(bundle: Path, directory: Path, *, force: bool, progress: Progress) -> Manifest:
@@ -27,12 +33,59 @@ def expand_bundle(bundle: Path, directory: Path, *, force: bool, progress: Progr
     directory = Path(os.path.realpath(directory))
     replace = _check_directory(directory, force=force)
     with open_bundle(bundle) as reader:
-        files = reader.manifest.files
-        _check_space(directory, sum(file.size for file in files))
-        progress.begin("expanding", total_bytes=sum(file.size for file in files))
+        manifest = reader.manifest
+        check_space(directory, len(manifest.encode()) + sum(file.size for file in manifest.files))
+        progress.begin("expanding", total_bytes=sum(member.size for member in manifest.members))
         with publish_directory(directory, replace=replace, last=MANIFEST_NAME) as temporary:
-            reader.expand_to(temporary, threads=THREADS, progress=lambda count: progress.advance(nbytes=count))
-        return reader.manifest
+            reader.expand_to(
+                temporary,
+                threads=THREADS,
+                progress=lambda count: progress.advance(nbytes=count),
+                engine=choose_engine(progress) if manifest.rebuilt else None,
+            )
+        return manifest
+
+
+def expand_only(
+    bundle: Path, directory: Path, names: Collection[str], *, progress: Progress
+) -> tuple[Manifest, tuple[Artifact, ...]]:
+    """Write the artifacts of some projects into a new or empty directory, and nothing else.
+
+    A name is a project's, in any spelling, and means its files for all targets; or a file's.
+
+    Raises:
+        UsageError: the bundle holds nothing of a name; or as `expand_bundle`.
+        IntegrityError, BundleFormatError, EnvironmentProblem: as `expand_bundle`.
+    """
+    directory = Path(os.path.realpath(directory))
+    _check_directory(directory, force=False)
+    with open_bundle(bundle) as reader:
+        wanted = _named(reader, names)
+        check_space(directory, sum(artifact.size for artifact in wanted))
+        progress.begin("expanding", total_bytes=sum(artifact.size for artifact in wanted))
+        with publish_directory(directory) as temporary:
+            reader.expand_only(
+                frozenset(artifact.filename for artifact in wanted),
+                temporary,
+                threads=THREADS,
+                progress=lambda count: progress.advance(nbytes=count),
+                engine=choose_engine(progress) if any(artifact.stored == RECIPE for artifact in wanted) else None,
+            )
+        return reader.manifest, wanted
+
+
+def _named(reader: BundleReader, names: Collection[str]) -> tuple[Artifact, ...]:
+    manifest = reader.manifest
+    known = {pin.name for pin in manifest.pins} | {artifact.filename for artifact in manifest.artifacts}
+    wanted = set()
+    for name in names:
+        found = next((each for each in (name, canonicalize_name(name)) if each in known), None)
+        if found is None:
+            near = nearest(name, known)
+            hint = f"did you mean {near}?" if near else f"see what it holds with bundler inspect {reader.name}"
+            raise UsageError(f"{reader.name} holds no project and no file named {name!r}", hint=hint)
+        wanted |= {found, *(pin.artifact for pin in manifest.pins if pin.name == found)}
+    return tuple(artifact for artifact in manifest.artifacts if artifact.filename in wanted)
 
 
 def _check_directory(directory: Path, *, force: bool) -> bool:
@@ -54,16 +107,6 @@ def _check_directory(directory: Path, *, force: bool) -> bool:
         )
     _check_former(directory, found)
     return True
-
-
-def _check_space(directory: Path, needed: int) -> None:
-    """Say before any work that it can't fit; a bundle of zeros is small and may hold terabytes."""
-    free = shutil.disk_usage(directory if directory.exists() else directory.parent).free
-    if free < needed:
-        raise EnvironmentProblem(
-            f"can't write {directory}: the bundle holds {needed} bytes, and only {free} are free there",
-            hint="free some space, or choose another directory",
-        )
 
 
 def _check_former(directory: Path, found: list[str]) -> None:

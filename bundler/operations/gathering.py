@@ -10,7 +10,7 @@ disagrees, its structure is a trick) is refused by name, and the resolution is m
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -45,10 +45,16 @@ __all__ = ["Gathering", "opened_gathering"]
 
 _CHECKERS = 2  # wheels are checked mostly by Python code, which more threads don't speed up
 
+OnSound = Callable[[str, Digest], object]
+
 
 @contextmanager
-def opened_gathering(plan: Plan, store: Store, progress: Progress) -> Iterator[Gathering]:
+def opened_gathering(
+    plan: Plan, store: Store, progress: Progress, *, on_sound: OnSound | None = None
+) -> Iterator[Gathering]:
     """Open the indexes for a block, and settle the direct references.
+
+    `on_sound` is told of each file that is here and checked, while others are on their way; from several threads.
 
     Raises:
         UsageError: an index's or find-links place's address can't be used.
@@ -74,6 +80,7 @@ def opened_gathering(plan: Plan, store: Store, progress: Progress) -> Iterator[G
                 store=store,
                 catalogue=catalogue,
                 progress=progress,
+                on_sound=on_sound,
             )
 
 
@@ -89,6 +96,7 @@ class Gathering:
         store: Store,
         catalogue: Catalogue,
         progress: Progress,
+        on_sound: OnSound | None,
     ) -> None:
         #: The plan, its references settled.
         self.plan = plan
@@ -97,6 +105,7 @@ class Gathering:
         self._store = store
         self._catalogue = catalogue
         self._progress = progress
+        self._on_sound = on_sound
         self._source = _Sieve(client)
         #: Bytes of each file that is here and sound, by file name.
         self.sizes: dict[str, int] = {}
@@ -177,6 +186,8 @@ class Gathering:
         if isinstance(distribution, Wheel) and self._checked(distribution, digest) != used:
             self._client.distrust(file)
             raise UnusableFile(f"{file.filename}: its METADATA isn't what the index gave for it")
+        if self._on_sound is not None:
+            self._on_sound(file.filename, digest)
         return self._store.blobs.size(digest)
 
     def _hold_to(self, file: ProjectFile, digest: Digest) -> None:

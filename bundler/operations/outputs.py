@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from bundler.errors import EnvironmentProblem, UsageError
 
-__all__ = ["check_output"]
+__all__ = ["check_output", "check_space"]
 
 
 def check_output(output: Path, inputs: Iterable[Path], *, example: str) -> None:
@@ -30,3 +31,17 @@ def check_output(output: Path, inputs: Iterable[Path], *, example: str) -> None:
     if not os.access(output.parent, os.W_OK | os.X_OK):
         hint = "check the permissions, or choose another directory"
         raise EnvironmentProblem(f"can't write {output}: {output.parent} isn't writable", hint=hint)
+
+
+def check_space(directory: Path, needed: int) -> None:
+    """Refuse what can't fit into a directory that may still have to be made; a small bundle may hold terabytes.
+
+    Raises:
+        EnvironmentProblem: fewer than `needed` bytes are free there.
+    """
+    free = shutil.disk_usage(directory if directory.exists() else directory.parent).free
+    if free < needed:
+        raise EnvironmentProblem(
+            f"can't write {directory}: what goes there takes {needed} bytes, and only {free} are free",
+            hint="free some space, or choose another directory",
+        )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import struct
@@ -236,3 +237,62 @@ def test_anything_but_the_foretold_tail_is_refused() -> None:
         frames.seek(start)
         with pytest.raises(BundleFormatError):
             frames.tail(checksums, entries)
+
+
+def streamed(data: bytes, size: int) -> bytes:
+    frame = reader(data).streamed_frame(size, "pack-0001")
+    return b"".join(frame.content())
+
+
+@pytest.mark.parametrize("size", BORDERS)
+def test_a_frame_can_be_decoded_while_it_is_read(size: int) -> None:
+    content = (b"%d wheels " % size * (size // 8 + 1))[:size]
+    data = compress_frame(content)
+    frame = FrameReader(Trickle(data), "-").streamed_frame(size, "pack-0001")
+    pieces = list(frame.content())
+    assert b"".join(pieces) == content
+    assert all(len(piece) <= 128 << 10 for piece in pieces)
+    assert (frame.is_walked, frame.size, frame.checksum) == (True, len(data), checksum(data))
+
+
+@given(st.binary(max_size=300), st.integers(0), st.integers(1, 255))
+def test_a_changed_byte_never_gives_other_content_unnoticed(content: bytes, place: int, change: int) -> None:
+    data = bytearray(compress_frame(content))
+    data[place % len(data)] ^= change
+    with contextlib.suppress(BundleFormatError):
+        assert streamed(bytes(data), len(content)) == content
+
+
+def test_a_streamed_frame_that_holds_more_than_it_claims_is_refused_before_it_grows() -> None:
+    liar = MAGIC + b"\x24\x05" + b"".join(((128 << 10) << 3 | 1 << 1).to_bytes(3, "little") + b"x" for _ in range(17))
+    frame = reader(liar).streamed_frame(5, "pack-0001")
+    with pytest.raises(BundleFormatError, match="pack-0001 is damaged: the frame at byte 0 can't be decoded"):
+        list(frame.content())
+
+
+def test_every_cut_of_a_streamed_frame_is_refused() -> None:
+    data = compress_frame(b"wheels " * 100 + os.urandom(300))
+    for length in range(len(data)):
+        with pytest.raises(BundleFormatError):
+            streamed(data[:length], 1000)
+
+
+def test_the_rest_of_a_frame_is_passed_over_without_decoding() -> None:
+    data = compress_frame(os.urandom(1 << 20))
+    frames = reader(data + compress_frame(b"next"))
+    frame = frames.streamed_frame(1 << 20, "pack-0001")
+    next(frame.content())
+    frame.skip()
+    assert (frame.is_walked, frame.size, frame.checksum) == (True, len(data), checksum(data))
+    assert decompress_frame(frames.frame()) == b"next"
+
+
+def test_a_large_frame_costs_its_window_and_not_more() -> None:
+    data = compress_frame(bytes(64 << 20) + os.urandom(32 << 20))
+    frame = reader(data).streamed_frame(96 << 20, "pack-0001")
+    tracemalloc.start()
+    try:
+        assert sum(len(piece) for piece in frame.content()) == 96 << 20
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20  # zstd's own window isn't Python's
+    finally:
+        tracemalloc.stop()

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import functools
+import os
 import random
 import zlib
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -24,10 +25,10 @@ def library() -> Engine:
     pytest.skip("no libz here that is exact")
 
 
-def engines() -> Iterator[Engine]:
-    for engine in (deflate.of_module(zlib), deflate.of_library("libz.so.1", ""), deflate.portable("asked for")):
-        if engine is not None and deflate.is_exact(engine):
-            yield engine
+@functools.cache
+def engines() -> list[Engine]:
+    found = (deflate.of_module(zlib), deflate.of_library("libz.so.1", ""), deflate.portable("asked for"))
+    return [engine for engine in found if engine is not None and deflate.is_exact(engine)]
 
 
 def test_the_plain_encoder_passes_the_probe() -> None:
@@ -56,6 +57,19 @@ def test_where_nothing_is_exact_the_plain_encoder_is_taken() -> None:
     engine = deflate.choose(zlib_ng, ("no-such-library.so", "libc.so.6"))
     assert engine.name == "plain Python"
     assert engine.why.endswith("isn't exact, and no other libz is")
+
+
+def job(engine: Engine, data: bytes) -> tuple[int, bytes]:
+    return os.getpid(), engine.deflate(data, 6, 8)
+
+
+@pytest.mark.parametrize("engine", [deflate.choose(zlib_ng), deflate.choose(zlib_ng, ()), deflate.choose()])
+def test_workers_are_processes_where_threads_would_wait_for_each_other(engine: Engine) -> None:
+    with deflate.workers(engine, 2) as pool:
+        process, packed = pool.submit(job, engine, TEXT[:2000]).result()
+    assert (process == os.getpid()) is engine.is_parallel
+    assert engine.is_parallel is (engine.name != "plain Python")
+    assert zlib.decompress(packed, -15) == TEXT[:2000]
 
 
 class Broken:

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
@@ -22,29 +21,14 @@ from bundler.bundle.manifest import MANIFEST_NAME, Manifest
 from bundler.bundle.writer import expander_program
 from bundler.distributions import check_filename
 from bundler.errors import BundleFormatError, UnusableFile
-from tests.bundle.samples import LIES, bundle_of, lying_bundle, manifest_of
+from tests.bundle.old_pythons import VERSIONS, contents, interpreter, run
+from tests.bundle.samples import LIES, Compact, bundle_of, lying_bundle, manifest_of, sealed, tar_member, wheel
 
 DOCUMENTS = {"expand.py": expander_program(), "requirements.txt": b"demo==1.0\n"}
 ARTIFACTS = {"a-1.0.tar.gz": b"wheels " * 1000, f"{'long' * 40}-1.0-py3-none-any.whl": os.urandom(3000)}
 FILES = {"bundle.json": manifest_of(DOCUMENTS, ARTIFACTS).encode(), **DOCUMENTS, **ARTIFACTS}
 BUNDLE = bundle_of(DOCUMENTS, ARTIFACTS)
-VERSIONS = [f"3.{minor}" for minor in range(6, 15)]
-
-
-def interpreter(version: str) -> str | None:
-    """A Python of that version: the running one, one on the PATH, or one of pyenv's."""
-    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
-        return sys.executable
-    root = os.environ.get("PYENV_ROOT")
-    installed = sorted(Path(root, "versions").glob(f"{version}.*/bin/python")) if root else []
-    candidates = [shutil.which(f"python{version}"), *map(str, installed)]
-    return next((path for path in candidates if path is not None and runs(path, version)), None)
-
-
-def runs(path: str, version: str) -> bool:
-    command = [path, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
-    result = subprocess.run(command, capture_output=True, text=True)
-    return result.returncode == 0 and result.stdout.strip() == version
+COMPACT = Compact({"expand.py": b"program"}, {"a-1.0-py3-none-any.whl": wheel({"a": b"content " * 20})})
 
 
 @pytest.fixture(params=VERSIONS)
@@ -70,15 +54,6 @@ def bundle(tmp_path: Path) -> Path:
     path = tmp_path / "app.tar.zst"
     path.write_bytes(BUNDLE)
     return path
-
-
-def run(*command: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, **variables}
-    return subprocess.run([str(part) for part in command], capture_output=True, text=True, env=environment)
-
-
-def contents(directory: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str | Path, code: int = 5) -> str:
@@ -139,6 +114,12 @@ def test_a_tar_that_is_not_what_its_list_foretells_is_refused(
     bundle.write_bytes(lying_bundle(*members))
     refused(capsys, bundle, bundle.parent / "wheelhouse")
     assert list(bundle.parent.iterdir()) == [bundle]
+
+
+def test_more_after_the_end_is_refused(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    head = manifest_of({}, {}).encode()
+    bundle.write_bytes(sealed([tar_member("bundle.json", head), bytes(1024), b"more"]))
+    assert "something follows the end" in refused(capsys, bundle)
 
 
 def test_help_tells_the_exit_codes(python: str, unpacked: Path) -> None:
@@ -245,7 +226,14 @@ def lists() -> Iterator[bytes]:
         return canonical({**good, **changes})
 
     artifact = good["artifacts"][0]
-    yield from (b"", b"[]", b"{}", b"null", b"\xff", b"[" * 100_000, FILES["bundle.json"].rstrip(), b'{"format":2}\n')
+    packed = json.loads(COMPACT.manifest.encode())
+    content = packed["content"]
+
+    def repacked(**changes: object) -> bytes:
+        return canonical({**packed, "content": {**content, **changes}})
+
+    yield from (b"", b"[]", b"{}", b"null", b"\xff", b"[" * 100_000, FILES["bundle.json"].rstrip(), b'{"format":3}\n')
+    yield from (b'{"format":' + b"9" * 300_000 + b"}\n", b'{"format":2}\n', edited(format=3), edited(format="1"))
     yield from (
         edited(format=2),
         edited(format=True),
@@ -283,6 +271,29 @@ def lists() -> Iterator[bytes]:
             ("stored", "recipe"),
             ("stored", ["whole"]),
         )
+    )
+    wholes = [{**each, "stored": "whole"} for each in packed["artifacts"]]
+    yield from (
+        canonical({**packed, "format": 1}),
+        canonical({**packed, "artifacts": wholes}),
+        canonical({key: value for key, value in packed.items() if key != "content"}),
+        canonical({**packed, "content": None}),
+        canonical({**packed, "content": []}),
+        repacked(packs=[]),
+        repacked(packs={}),
+        repacked(packs=[{"filename": "pack-0001"}]),
+        repacked(packs=[{"filename": "pack-0001", "size": 0}]),
+        repacked(packs=[{"filename": "pack-0001", "size": expander.LARGEST_PACK + 1}]),
+        repacked(packs=[{"filename": "../pack", "size": 1}]),
+        repacked(packs=[{"filename": "RECIPES", "size": 1}]),
+        repacked(packs=[{"filename": packed["artifacts"][0]["filename"], "size": 1}]),
+        repacked(packs=[{"filename": f"pack-{number}", "size": expander.LARGEST_PACK} for number in range(2)]),
+        repacked(blobs="0"),
+        repacked(blobs=None),
+        repacked(recipes=None),
+        repacked(recipes={**content["recipes"], "size": -1}),
+        repacked(recipes={**content["recipes"], "sha256": ""}),
+        repacked(recipes={**content["recipes"], "filename": "expand.py"}),
     )
 
 

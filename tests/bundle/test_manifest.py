@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bundler.bundle import expander
 from bundler.bundle.expander import is_safe_name
 from bundler.bundle.manifest import LARGEST_PACK, RECIPE, Content, Manifest, Pack
+from bundler.bundle.soundness import CONTENT_RATIO, CONTENT_SLACK, LARGEST_RECIPES
 from bundler.digests import Digest
 from bundler.errors import BundleFormatError
 from tests.bundle.samples import artifact, document, manifest_of, pin, target
@@ -51,6 +53,11 @@ def test_decoding_gives_back_what_was_encoded(manifest: Manifest) -> None:
     assert Manifest.decode(manifest.encode()) == manifest
 
 
+def test_the_program_that_travels_has_the_same_bounds() -> None:
+    theirs = expander.LARGEST_PACK, expander.LARGEST_RECIPES, expander.CONTENT_SLACK, expander.CONTENT_RATIO
+    assert theirs == (LARGEST_PACK, LARGEST_RECIPES, CONTENT_SLACK, CONTENT_RATIO)
+
+
 def test_a_manifest_without_packs_is_of_format_1_as_it_always_was() -> None:
     assert (DEMO.format, COMPACT.format) == (1, 2)
     assert "content" not in json.loads(DEMO.encode())
@@ -73,12 +80,13 @@ def test_recipes_stand_before_whole_artifacts_in_the_tar_and_packs_behind_them()
         (lambda fields: fields["content"]["packs"][0].update(size=LARGEST_PACK + 1), "can't be read"),
         (lambda fields: fields["content"].update(packs=2 * fields["content"]["packs"]), "twice"),
         (lambda fields: fields["content"]["packs"][0].update(filename="../pack"), "../pack"),
+        (lambda fields: fields["content"]["recipes"].update(size=LARGEST_RECIPES + 1), "larger than"),
         (lambda fields: fields["content"]["recipes"].update(filename="A-1.0.tar.gz"), "twice"),
         (lambda fields: fields["content"]["packs"][0].update(size=LARGEST_PACK), "larger than"),
         (lambda fields: fields.update(content=None), "recipes without packs"),
         (lambda fields: fields.update(format=1), "canonical"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_packs_and_recipes_must_fit_each_other(change: Callable[[dict[str, Any]], object], reason: str) -> None:
     assert reason in refusal(edited(change, COMPACT))

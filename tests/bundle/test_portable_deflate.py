@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import random
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from bundler.bundle.deflate import is_exact, of_module
 from bundler.bundle.portable_deflate import Compressor
+from tests.bundle.old_pythons import VERSIONS, interpreter
 
 pytestmark = pytest.mark.skipif(
     not is_exact(of_module(zlib)), reason="this zlib is no oracle: it isn't the classic one"
@@ -203,8 +205,30 @@ def test_the_cuts_of_the_input_do_not_matter(seed: int, sizes: list[int]) -> Non
         assert packed + compressor.compress(data[start:]) + compressor.flush() == classic(data, level, 8)
 
 
+PROGRAM = Path(sys.modules[Compressor.__module__].__file__ or "")
+FOREIGN = """
+import hashlib, runpy, sys
+with open(sys.argv[2], "rb") as stream:
+    data = stream.read()
+for setting in (1, 8), (6, 8), (9, 9):
+    compressor = runpy.run_path(sys.argv[1])["Compressor"](*setting)
+    print(hashlib.sha256(compressor.compress(data) + compressor.flush()).hexdigest())
+"""
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_python_gives_the_same_bytes(version: str, tmp_path: Path) -> None:
+    python = interpreter(version)
+    if python is None:
+        pytest.skip(f"no Python {version} here")
+    data = texture(random.Random(3), 40_000) + real_files(6_000)[0]
+    (tmp_path / "content").write_bytes(data)
+    command = [python, "-I", "-S", "-c", FOREIGN, str(PROGRAM), str(tmp_path / "content")]
+    given = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert given == [hashlib.sha256(classic(data, *setting)).hexdigest() for setting in [(1, 8), (6, 8), (9, 9)]]
+
+
 def test_it_imports_nothing_but_the_standard_library() -> None:
-    program = Path(sys.modules[Compressor.__module__].__file__ or "")
     code = "import sys, runpy; runpy.run_path(sys.argv[1]); print('zlib' in sys.modules, 'bundler' in sys.modules)"
-    command = [sys.executable, "-I", "-S", "-c", code, str(program)]
+    command = [sys.executable, "-I", "-S", "-c", code, str(PROGRAM)]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[1] == "False"

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import hashlib
 import io
 import os
+import random
 import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -11,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bundler.bundle.container import compress_frame
+from bundler.bundle.deflate import Compressor, Engine, choose
 from bundler.bundle.expander import is_safe_name, tar_header
 from bundler.bundle.members import FRAME_SIZE
 from bundler.bundle.reader import BundleReader
+from bundler.digests import Digest
 from bundler.errors import (
     BundleFormatError,
     BundlerError,
@@ -22,7 +27,18 @@ from bundler.errors import (
     UsageError,
 )
 from bundler.publication import publish_directory
-from tests.bundle.samples import LIES, bundle_of, lying_bundle, manifest_of, tar_member
+from tests.bundle.samples import (
+    LIES,
+    Compact,
+    bundle_of,
+    frames_of,
+    leb128,
+    lying_bundle,
+    manifest_of,
+    sdist,
+    tar_member,
+    wheel,
+)
 
 DOCUMENTS = {"requirements.txt": b"demo==1.0\n"}
 ARTIFACTS = {"a-1.0.tar.gz": b"wheels " * 40, "b-1.0-py3-none-any.whl": os.urandom(200), "c-1.0.tar.gz": b""}
@@ -32,6 +48,25 @@ LARGE_ARTIFACTS = {
     "b-1.0.tar.gz": os.urandom(5000),
     "c-1.0.tar.gz": bytes(FRAME_SIZE),
 }
+_random = random.Random(4)
+SHARED = b" ".join(b"%d" % _random.randrange(_random.choice((10, 100, 1000))) for _ in range(9000))
+ARCHIVES = {
+    "a-1.0-py3-none-any.whl": wheel({"a/__init__.py": SHARED, "a/data.txt": b"data" * 100}),
+    "b-1.0-py3-none-any.whl": wheel({"b/__init__.py": SHARED, "b/more.py": b"more" * 9, "b/empty.py": b""}),
+    "c-1.0.tar.gz": sdist(SHARED[:7000]),
+    "d-1.0-py3-none-any.whl": wheel({"d.py": SHARED}, level=9),
+    "e-1.0.tar.gz": b"no gzip at all",
+}
+
+
+def compact(pack_size: int = 1 << 26) -> Compact:
+    return Compact(DOCUMENTS, ARCHIVES, pack_size=pack_size)
+
+
+COMPACT, CRUMBS = compact(), compact(10_000)
+TINY = Compact({}, {"a-1.0-py3-none-any.whl": wheel({"a.py": b"import sys\n" * 9}), "b-1.0.tar.gz": sdist(b"b" * 99)})
+
+ENGINE = choose()
 
 
 class Pipe(io.BytesIO):
@@ -50,7 +85,7 @@ def reader(data: bytes) -> BundleReader:
 
 def expand(data: bytes, directory: Path, *, threads: int = 1) -> dict[str, bytes]:
     with publish_directory(directory) as temporary:
-        reader(data).expand_to(temporary, threads=threads)
+        reader(data).expand_to(temporary, threads=threads, engine=ENGINE)
     return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
@@ -122,12 +157,10 @@ def test_opening_reads_the_manifest_and_nothing_else() -> None:
     assert stream.tell() < 10_000
 
 
-def test_a_manifest_larger_than_a_frame_is_read(tmp_path: Path) -> None:
+def test_a_manifest_larger_than_a_frame_is_read() -> None:
     names = {f"{'n' * 240}{number:06}.whl": b"" for number in range(12_000)}
     data = bundle_of({}, names)
-    opened = reader(data)
-    assert len(opened.manifest.encode()) > FRAME_SIZE
-    assert b"".join(opened.read_member("bundle.json")) == opened.manifest.encode()
+    assert len(reader(data).manifest.encode()) > FRAME_SIZE
 
 
 def test_every_flipped_byte_is_found_and_nothing_comes_out(tmp_path: Path) -> None:
@@ -153,16 +186,6 @@ def test_every_cut_is_found_and_nothing_comes_out(tmp_path: Path) -> None:
 def test_anything_appended_is_found(tmp_path: Path, extra: bytes) -> None:
     assert faults(SMALL + extra) == [None]
     assert_refused(SMALL + extra, tmp_path)
-
-
-def frames_of(data: bytes) -> list[tuple[int, int]]:
-    """Where each frame begins and ends, by the seek table."""
-    count = struct.unpack("<I", data[-9:-5])[0]
-    start, extents = 0, []
-    for size, _ in struct.iter_unpack("<II", data[-9 - 8 * count : -9]):
-        extents.append((start, start + size))
-        start += size
-    return extents
 
 
 @pytest.mark.parametrize(("first", "second"), [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (1, 4)])
@@ -222,36 +245,150 @@ def test_a_file_with_another_hash_is_an_integrity_error(tmp_path: Path) -> None:
         reader(lying_bundle(tar_member("a-1.0.tar.gz", b"evil"))).expand_to(tmp_path, threads=1)
 
 
-@pytest.mark.parametrize("filename", ["bundle.json", "requirements.txt", *ARTIFACTS])
-def test_one_file_is_read_out_of_the_middle(filename: str) -> None:
-    files = {"bundle.json": manifest_of(DOCUMENTS, ARTIFACTS).encode(), **DOCUMENTS, **ARTIFACTS}
-    assert b"".join(reader(SMALL).read_member(filename)) == files[filename]
+@pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.parametrize("data", [COMPACT.bundle(), CRUMBS.bundle()], ids=["one pack", "many packs"])
+def test_what_was_taken_apart_is_put_together_again(tmp_path: Path, data: bytes, threads: int) -> None:
+    assert expand(data, tmp_path / "out", threads=threads) == COMPACT.files() | {"bundle.json": reader(data)._head}
+    assert reader(data).verify(threads=threads) == ()
 
 
-def test_reading_one_file_touches_no_other() -> None:
-    data = bytearray(bundle_of(DOCUMENTS, LARGE_ARTIFACTS))
+def test_a_compact_bundle_comes_out_of_a_pipe(tmp_path: Path) -> None:
+    BundleReader(Pipe(CRUMBS.bundle()), "-").expand_to(tmp_path, threads=2)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == CRUMBS.files()
+    assert BundleReader(Pipe(CRUMBS.bundle()), "-").verify(threads=2) == ()
+
+
+def test_each_content_is_deflated_once_for_each_setting_by_the_engine_that_is_named(tmp_path: Path) -> None:
+    taken: list[int] = []
+
+    class Counting:
+        def __init__(self, level: int, mem_level: int) -> None:
+            self._compressor = ENGINE.compressor(level, mem_level)
+
+        def compress(self, data: bytes, /) -> bytes:
+            taken.append(len(data))
+            return self._compressor.compress(data)
+
+        def flush(self) -> bytes:
+            return self._compressor.flush()
+
+    engine = Engine(name="counting", why="", compressor=Counting)
+    reader(COMPACT.bundle()).expand_to(tmp_path, threads=1, engine=engine)
+    assert sum(taken) == 2 * len(SHARED) + 400 + 36 + 7000
+
+
+def test_an_engine_that_is_not_exact_is_found_out(tmp_path: Path) -> None:
+    def compressor(level: int, mem_level: int) -> Compressor:
+        return zlib.compressobj(1, zlib.DEFLATED, -15)
+
+    engine = Engine(name="wrong", why="", compressor=compressor)
+    with pytest.raises(BundlerError) as caught:
+        reader(COMPACT.bundle()).expand_to(tmp_path, threads=2, engine=engine)
+    assert caught.value.exit_code == 5
+
+
+def test_every_flipped_byte_of_a_compact_bundle_is_found_and_nothing_comes_out(tmp_path: Path) -> None:
+    data = TINY.bundle()
+    for place in range(len(data)):
+        flipped = bytearray(data)
+        flipped[place] ^= 1 << place % 8
+        assert_refused(bytes(flipped), tmp_path)
+
+
+def test_every_cut_of_a_compact_bundle_is_found_and_nothing_comes_out(tmp_path: Path) -> None:
+    data = TINY.bundle()
+    for length in range(len(data)):
+        assert_refused(data[:length], tmp_path)
+
+
+def test_every_bad_pack_is_named_and_the_good_ones_are_not() -> None:
+    data = bytearray(CRUMBS.bundle())
+    packs = frames_of(bytes(data))[-2 - len(CRUMBS.packs) : -2]
+    data[packs[1][0]] ^= 0xFF  # the magic number, so that its frame can't be walked
+    data[packs[3][1] - 1] ^= 1  # the checksum
+    assert faults(bytes(data)) == ["pack-0002", "pack-0004"]
+    findings = BundleReader(Pipe(bytes(data)), "-").verify(threads=2)
+    assert [finding.filename for finding in findings] == ["pack-0002"]
+
+
+def test_bad_recipes_do_not_hide_a_bad_pack() -> None:
+    data = bytearray(CRUMBS.bundle())
     extents = frames_of(bytes(data))
-    data[extents[2][0] : extents[3][1]] = bytes(extents[3][1] - extents[2][0])
-    assert b"".join(reader(bytes(data)).read_member("c-1.0.tar.gz")) == LARGE_ARTIFACTS["c-1.0.tar.gz"]
-    with pytest.raises(BundleFormatError):
-        list(reader(bytes(data)).read_member("a-1.0.tar.gz"))
+    data[extents[2][1] - 1] ^= 1
+    data[extents[-3][1] - 1] ^= 1
+    assert faults(bytes(data)) == ["recipes", f"pack-{len(CRUMBS.packs):04}"]
 
 
-def test_a_file_with_another_hash_is_not_read_to_its_end() -> None:
-    pieces = reader(lying_bundle(tar_member("a-1.0.tar.gz", b"evil"))).read_member("a-1.0.tar.gz")
-    with pytest.raises(IntegrityError):
-        next(pieces)
+def test_a_pack_with_other_content_is_found_though_its_frame_is_whole(tmp_path: Path) -> None:
+    lying = compact()
+    lying.packs = [lying.packs[0][:-1] + b"?"]
+    (finding,) = reader(lying.bundle()).verify(threads=1)
+    assert "the packs hold something else" in finding.error.message
+    assert_refused(lying.bundle(), tmp_path)
 
 
-@pytest.mark.parametrize("filename", ["nothing.txt", "the end of the tar", "../a"])
-def test_a_name_that_the_manifest_does_not_hold_is_a_key_error(filename: str) -> None:
-    with pytest.raises(KeyError):
-        next(reader(SMALL).read_member(filename))
+def test_an_artifact_that_comes_out_wrong_is_an_integrity_error(tmp_path: Path) -> None:
+    lying = compact()
+    lying.artifacts = {**lying.artifacts, lying.rebuilt[0]: lying.artifacts[lying.rebuilt[0]][:-1] + b"?"}
+    assert reader(lying.bundle()).verify(threads=1) == ()
+    with pytest.raises(IntegrityError, match=r"a-1\.0-py3-none-any\.whl in app\.tar\.zst hasn't the SHA-256") as caught:
+        reader(lying.bundle()).expand_to(tmp_path, threads=1)
+    assert caught.value.actual == Digest.sha256(ARCHIVES["a-1.0-py3-none-any.whl"]).hexdigest
 
 
-def test_without_a_seek_table_no_file_is_read_in_part() -> None:
-    with pytest.raises(BundleFormatError, match="no usable seek table"):
-        next(reader(SMALL[:-1]).read_member("requirements.txt"))
+def recipe(*steps: tuple[int, ...], literals: bytes = b"") -> bytes:
+    return (
+        b"".join(leb128(number) for number in (len(steps), *(number for step in steps for number in step))) + literals
+    )
+
+
+def digits(forged: bytes, size: int = 10) -> bytes:
+    """A bundle with ten digits in its pack, from which one artifact of ten bytes is made."""
+    lying = compact()
+    lying.artifacts, lying.rebuilt = {"a-1.0.tar.gz": bytes(size) if size != 10 else b"0123456789"}, ["a-1.0.tar.gz"]
+    lying.packs, lying.blobs = [b"0123456789"], hashlib.sha256(hashlib.sha256(b"0123456789").digest()).digest()
+    lying.recipes = [forged]
+    return lying.bundle()
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        recipe((4 * 10 + 1, 10)),
+        recipe((1, 4), (4 * 4 + 1, 7)),
+        recipe((1, 5), (4 * 4 + 1, 5)),
+        recipe((1, 4), (4 * 6 + 1, 4), (4 * 2,), literals=b"ab"),
+        recipe((1, 9), (4,), literals=b"a"),
+        recipe((1, 10), (4 * 10 + 1, 0)),
+        recipe((1, 10), (0,)),
+        recipe((1, 10), (3, 1)),
+        recipe((1, 10)) + b"x",
+        recipe((1, 11)),
+        recipe((1, 10), (1, 1 << 62)),
+        recipe((4 * (1 << 60) + 1, 10)),
+        recipe((2, 10, 10, 1)),
+        recipe((2, 10, 10, 20)),
+        recipe((2, 10, 1 << 60, 12)),
+        leb128(1 << 40),
+        leb128((1 << 63) - 1) + bytes(100),
+        b"\xff" * 20,
+        b"",
+    ],
+)
+def test_hostile_recipes_are_refused(tmp_path: Path, forged: bytes) -> None:
+    assert_refused(digits(forged), tmp_path)
+
+
+@pytest.mark.parametrize("stated", [9, 11, 10_000])
+def test_a_stream_of_another_size_than_stated_is_refused(tmp_path: Path, stated: int) -> None:
+    data = digits(recipe((2, 10, stated, 12), (4 * 1,), literals=b"x"), size=stated + 1)
+    assert reader(data).verify(threads=1) == ()
+    with pytest.raises(BundleFormatError, match="has another size than its recipe says"):
+        reader(data).expand_to(tmp_path, threads=1)
+
+
+def test_what_the_recipes_of_digits_say_is_done(tmp_path: Path) -> None:
+    assert expand(digits(recipe((1, 10))), tmp_path / "out")["a-1.0.tar.gz"] == b"0123456789"
 
 
 @pytest.mark.parametrize(
@@ -278,11 +415,11 @@ def test_what_is_no_bundle_is_called_so(data: bytes) -> None:
 
 
 def test_a_bundle_of_a_newer_format_is_refused_by_name_and_number() -> None:
-    head = b'{"format":2}\n'
+    head = b'{"format":3}\n'
     data = compress_frame(tar_header("bundle.json", len(head)) + head + bytes(512 - len(head)))
     with pytest.raises(BundleFormatError) as caught:
         reader(data)
-    assert caught.value.message == "app.tar.zst: the bundle is of format 2, this bundler reads 1"
+    assert caught.value.message == "app.tar.zst: the bundle is of format 3, this bundler reads 1 to 2"
     assert caught.value.hint == "upgrade bundler"
 
 

@@ -33,6 +33,27 @@ def test_metadata_comes_back_by_the_wheels_digest(store: ResponseStore) -> None:
     assert store.metadata(WHEEL) is None
 
 
+def test_a_recipe_comes_back_by_the_artifacts_digest_and_the_rules_that_made_it(store: ResponseStore) -> None:
+    store.store_recipe(WHEEL, b"recipe", by="1")
+    assert store.recipe(WHEEL, by="1") == b"recipe"
+    assert store.recipe(WHEEL, by="2") is None
+    assert store.recipe(Digest.sha256(b"another"), by="1") is None
+    store.store_recipe(WHEEL, b"better", by="2")
+    assert (store.recipe(WHEEL, by="1"), store.recipe(WHEEL, by="2")) == (None, b"better")
+    store.drop_recipe(WHEEL)
+    assert store.recipe(WHEEL, by="2") is None
+
+
+def test_every_flipped_byte_and_every_cut_of_a_recipe_counts_as_absent(store: ResponseStore, tmp_path: Path) -> None:
+    store.store_recipe(WHEEL, b"recipe", by="1")
+    path = only_file(tmp_path)
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        for spoiled in (whole[:at], whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]):
+            path.write_bytes(spoiled)
+            assert store.recipe(WHEEL, by="1") in (None, b"recipe")
+
+
 def test_every_flipped_byte_and_every_cut_counts_as_absent_or_changes_nothing(
     store: ResponseStore, tmp_path: Path
 ) -> None:

@@ -27,10 +27,21 @@ def place(tmp_path: Path) -> Path:
     return tmp_path / "place"
 
 
+TARGETS = ("--python", "3.12", "--platform", "linux-x86_64", "--platform", "windows-x86_64")
+
+
 @pytest.fixture
 def bundle(capsys: pytest.CaptureFixture[str], origin: str, tmp_path: Path) -> Path:
     """A small sound bundle for two targets."""
     path = tmp_path / "sound.tar.zst"
-    targets = ("--python", "3.12", "--platform", "linux-x86_64", "--platform", "windows-x86_64")
-    assert run(capsys, "build", "app", "-o", path, *targets, "--index-url", f"{origin}/simple/", "-q").code == 0
+    assert run(capsys, "build", "app", "-o", path, *TARGETS, "--index-url", f"{origin}/simple/", "-q").code == 0
+    return path
+
+
+@pytest.fixture
+def whole_bundle(capsys: pytest.CaptureFixture[str], origin: str, tmp_path: Path) -> Path:
+    """The same with every file kept as it is."""
+    path = tmp_path / "whole.tar.zst"
+    options = (*TARGETS, "--index-url", f"{origin}/simple/", "-q", "--no-recompress")
+    assert run(capsys, "build", "app", "-o", path, *options).code == 0
     return path

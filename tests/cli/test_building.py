@@ -1,9 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
+from bundler.bundle.deflate import Engine
+from bundler.bundle.dissection import dissect
+from bundler.bundle.recipes import Blob, Copy, Deflated, Recipe
+from bundler.cache.responses import ResponseStore
+from bundler.digests import Digest
+from bundler.errors import IntegrityError
+from bundler.operations import dissecting
 from tests.cli.running import Outcome, left_in, run
 from tests.support.fake_index import FakeIndex
 from tests.support.wheels import CANARY_VARIABLE
@@ -50,10 +60,13 @@ def test_the_summary_states_targets_files_bytes_and_identity(capsys: pytest.Capt
     lines = outcome.out.splitlines()
     assert lines[:2] == [f"{LINUX}: 2 packages", f"{WINDOWS}: 3 packages"]
     assert lines[2].startswith("3 files, ")
-    assert lines[3] == f"wrote {place / 'app.tar.zst'} ({size / 1000:.1f} kB)"
+    report = both(capsys, place / "app.tar.zst", "app", "--json").json
+    share = f"{size / report['artifact_bytes']:.0%}".replace("%", " %")
+    assert lines[3] == f"wrote {place / 'app.tar.zst'} ({size / 1000:.1f} kB, {share} of the files)"
     assert lines[4] == f"identity {identity}"
     stages = [line.split(":")[0] for line in outcome.err.splitlines()]
-    assert stages == [f"resolving for {LINUX}, {WINDOWS}", "downloading", "packing"]
+    in_any_case = [stage for stage in stages if stage != "proving"]  # which is told where it has to be waited for
+    assert in_any_case == [f"resolving for {LINUX}, {WINDOWS}", "downloading", "packing"]
 
 
 def test_quiet_says_nothing_and_json_says_all(capsys: pytest.CaptureFixture[str], place: Path) -> None:
@@ -61,7 +74,7 @@ def test_quiet_says_nothing_and_json_says_all(capsys: pytest.CaptureFixture[str]
     assert (quiet.out, quiet.err) == ("", "")
     report = both(capsys, place / "app.tar.zst", "app", "-q", "--json").json
     assert report["targets"] == {LINUX: 2, WINDOWS: 3}
-    assert (report["files"], report["sdists"], report["warnings"]) == (3, [], [])
+    assert (report["files"], report["recompressed"], report["sdists"], report["warnings"]) == (3, 3, [], [])
     assert report["bundle_bytes"] == (place / "app.tar.zst").stat().st_size
 
 
@@ -195,3 +208,114 @@ def test_standard_output_is_refused_by_name(capsys: pytest.CaptureFixture[str], 
 def test_requirements_that_apply_nowhere_are_a_warning(capsys: pytest.CaptureFixture[str], place: Path) -> None:
     outcome = build(capsys, place / "app.tar.zst", "app; sys_platform == 'nope'", "--python", "3.12")
     assert "warning: no requirement applies to cp312-" in outcome.out
+
+
+def test_the_level_changes_the_bytes_and_nothing_else(
+    capsys: pytest.CaptureFixture[str], place: Path, index: FakeIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "".join(f"def function_{number}(argument):\n    return {number * number}\n" for number in range(3000))
+    index.add_wheel("text", "1.0", files={"text.py": text.encode()})
+    fast = build(capsys, place / "fast.tar.zst", "text", "--level", "1", "--json").json
+    monkeypatch.setenv("BUNDLER_LEVEL", "19")
+    small = build(capsys, place / "small.tar.zst", "text", "--json").json
+    assert fast["identity"] == small["identity"]
+    assert fast["bundle_bytes"] > small["bundle_bytes"]
+    for name in ("fast", "small"):
+        assert run(capsys, "expand", place / f"{name}.tar.zst", place / name).code == 0
+
+
+def test_the_project_says_how_to_pack(
+    capsys: pytest.CaptureFixture[str], place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place)
+    (place / "pyproject.toml").write_text("[tool.bundler]\nno-recompress = true\nlevel = 3\n")
+    assert build(capsys, tmp_path / "app.tar.zst", "app", "--json").json["recompressed"] == 0
+    (place / "pyproject.toml").write_text("[tool.bundler]\nlevel = 99\n")
+    outcome = run(capsys, "build", "app", "-o", tmp_path / "app.tar.zst")
+    assert (outcome.code, "--level" in outcome.err) == (2, True)
+
+
+@pytest.mark.parametrize("level", ["0", "23", "-1", "nine"])
+def test_a_level_that_zstd_has_not_is_refused(capsys: pytest.CaptureFixture[str], place: Path, level: str) -> None:
+    assert run(capsys, "build", "app", "-o", place / "app.tar.zst", "--level", level).code == 2
+    assert left_in(place) == []
+
+
+def test_without_recompressing_every_file_is_kept_as_it_is(capsys: pytest.CaptureFixture[str], place: Path) -> None:
+    report = both(capsys, place / "app.tar.zst", "app", "--no-recompress", "--json").json
+    assert report["recompressed"] == 0
+    described = run(capsys, "inspect", place / "app.tar.zst", "--json").json
+    assert (described["format"], {a["stored"] for a in described["artifacts"]}) == (1, {"whole"})
+    assert "content" not in described
+    assert "portable_deflate.py" not in [document["filename"] for document in described["documents"]]
+
+
+def test_both_ways_hold_the_very_same_files(capsys: pytest.CaptureFixture[str], place: Path, index: FakeIndex) -> None:
+    index.add_sdist("source", "2.0", files={"source.py": b"x = 1\n" * 5000})
+    for name, options in (("compact", ()), ("whole", ("--no-recompress",))):
+        both(capsys, place / f"{name}.tar.zst", "app", "source", *options)
+        assert run(capsys, "expand", place / f"{name}.tar.zst", place / name).code == 0
+    for path in sorted((place / "whole").iterdir()):
+        if path.suffix in (".whl", ".gz", ".toml", ".txt"):
+            assert (place / "compact" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_second_build_proves_nothing_again(
+    capsys: pytest.CaptureFixture[str], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proven: list[BinaryIO] = []
+
+    def counting(stream: BinaryIO, engine: Engine) -> Recipe:
+        proven.append(stream)
+        return dissect(stream, engine)
+
+    monkeypatch.setattr(dissecting, "dissect", counting)
+    both(capsys, place / "first.tar.zst", "app")
+    assert len(proven) == 3
+    both(capsys, place / "second.tar.zst", "app")
+    assert len(proven) == 3
+    assert (place / "second.tar.zst").read_bytes() == (place / "first.tar.zst").read_bytes()
+    both(capsys, place / "third.tar.zst", "app", "--no-recompress", "--no-cache")
+    assert len(proven) == 3
+
+
+def spoiled(recipe: bytes) -> Iterator[bytes]:
+    """Recipes that prove themselves and aren't those of their artifacts."""
+    steps = Recipe.decode(recipe).steps
+    other = Blob(Digest.sha256(b"other"), 5)
+    place, deflated = next((number, step) for number, step in enumerate(steps) if isinstance(step, Deflated))
+    yield b"nonsense"
+    yield Recipe(steps[1:]).encode()
+    for step in (replace(deflated, blob=other), Copy(other)):
+        yield Recipe((*steps[:place], step, *steps[place + 1 :])).encode()
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_poisoned_recipe_is_dropped_and_proven_again(
+    capsys: pytest.CaptureFixture[str], place: Path, tmp_path: Path, number: int
+) -> None:
+    options = ("app", "--cache-dir", str(tmp_path / "cache"))
+    both(capsys, place / "app.tar.zst", *options)
+    expected = (place / "app.tar.zst").read_bytes()
+    responses = ResponseStore(tmp_path / "cache" / "v1")
+    kept = {}
+    for path in (tmp_path / "cache" / "v1" / "recipes").iterdir():
+        artifact = Digest("sha256", path.name)
+        kept[artifact] = responses.recipe(artifact, by=dissecting.DISSECTION) or b""
+        responses.store_recipe(artifact, list(spoiled(kept[artifact]))[number], by=dissecting.DISSECTION)
+    outcome = both(capsys, place / "app.tar.zst", *options)
+    assert "the cache is wrong about how some files are made" in outcome.err
+    assert (place / "app.tar.zst").read_bytes() == expected
+    assert {artifact: responses.recipe(artifact, by=dissecting.DISSECTION) for artifact in kept} == kept
+
+
+def test_what_no_cache_is_to_blame_for_is_an_error_at_once(
+    capsys: pytest.CaptureFixture[str], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> int:
+        raise IntegrityError("app is another file", expected="a", actual="b")
+
+    monkeypatch.setattr("bundler.operations.build.write_bundle", refuse)
+    outcome = run(capsys, "build", "app", "-o", place / "app.tar.zst", "--no-cache")
+    assert (outcome.code, "the cache is wrong" in outcome.err) == (5, False)
+    assert left_in(place) == []

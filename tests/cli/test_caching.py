@@ -30,6 +30,7 @@ def test_info_counts_what_a_build_left(
         "pages": 4,  # two answers and the pages in them
         "metadata": 2,
         "checks": 2,
+        "recipes": 2,
         "locks": 0,
     }
     text = run(capsys, "cache", "info", *options).out

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import tomli_w
+from click.types import IntParamType
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,6 +101,8 @@ def test_indexes_are_read_in_order_with_their_projects_normalized(tmp_path: Path
         ("python = [3.12]", "python under [tool.bundler] isn't a list of strings", None),
         ("resolution = ['x']", "resolution under [tool.bundler] isn't a string", None),
         ("verbose = true", "verbose under [tool.bundler] isn't a number", None),
+        ("level = '9'", "level under [tool.bundler] isn't a number", None),
+        ("no-recompress = 1", "no-recompress under [tool.bundler] isn't true or false", None),
         ("index = 'https://x.example/'", "isn't an array of tables", "write [[tool.bundler.index]]"),
         ("[[tool.bundler.index]]\nname = 'x'", "isn't as it should be", None),
         ("[[tool.bundler.index]]\nurl = 'x'\nprojects = 'a'", "isn't as it should be", None),
@@ -136,7 +139,7 @@ def test_every_option_of_build_and_lock_can_be_set(tmp_path: Path) -> None:
             value: Any = "x"
             if getattr(option, "is_flag", False):
                 value = "true"
-            elif getattr(option, "count", False):
+            elif isinstance(option.type, IntParamType):
                 value = "1"
             else:
                 value = '["x"]' if option.multiple else '"x"'
@@ -150,7 +153,7 @@ _VALUES = st.recursive(
     max_leaves=6,
 )
 _KEYS = st.sampled_from(
-    ["python", "pre", "output", "verbose", "index", "lock", "build", "cache", "url", "find-links", ""]
+    ["python", "pre", "output", "verbose", "level", "index", "lock", "build", "cache", "url", "find-links", ""]
 )
 
 
