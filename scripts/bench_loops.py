@@ -21,7 +21,7 @@ from typing import ParamSpec, TypeVar
 
 import zstandard
 
-from bundler.bundle.expander import Recipes
+from bundler.bundle.expander import USE, Recipes
 from bundler.bundle.manifest import Manifest
 from bundler.bundle.members import Piece, members
 
@@ -55,7 +55,7 @@ class Loops:
         read = [(artifacts / name).read_bytes() for name, _ in rebuilt]
         for start, size, uses in Recipes(data, rebuilt, len(content)).blobs():
             blob, settings = content[start : start + size], {0}
-            for setting, stream_size, number, offset in uses:
+            for _, _, setting, stream_size, number, offset in map(USE.unpack, uses):
                 if setting:
                     packed = read[number][offset : offset + stream_size]
                     self.timed("inflate", zlib.decompress, packed, -zlib.MAX_WBITS, size)

@@ -35,19 +35,16 @@ from bundler.errors import BundleFormatError, EnvironmentProblem
 __all__ = [
     "CompressedFrame",
     "FrameReader",
+    "PackCompressor",
     "StreamedFrame",
     "checksum",
     "compress_frame",
-    "compress_pack",
     "decompress_frame",
     "integrity_frame",
     "seek_table",
 ]
 
 LEVEL = 1  # whole wheels are deflated already: level 3 takes three times as long to save another 0.3 %
-
-#: Bytes of a pack that one worker compresses: larger ones find more, smaller ones keep more workers busy.
-_PACK_JOB = 16 << 20
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
 #: RFC 8878, 3.1.1.1.1: single segment, checksum, no dictionary; the two bits above tell the content size's length.
@@ -58,6 +55,9 @@ _RLE_BLOCK, _RESERVED_BLOCK = 1, 3
 _BLOCK_HEADER, _CHECKSUM, _LARGEST_BLOCK = 3, 4, 128 << 10
 _WINDOW_LOG = 27  # the largest that a stock decoder takes without a flag
 _LARGEST_FRAME = 1 << _WINDOW_LOG
+_CHUNK = 1 << 20  # bytes of a pack's frame that are given at once
+_FRAME = {"write_content_size": 1, "write_checksum": 1, "write_dict_id": 0}
+_ROW_STRATEGIES = (zstandard.STRATEGY_GREEDY, zstandard.STRATEGY_LAZY, zstandard.STRATEGY_LAZY2)
 
 _SKIPPABLE = struct.Struct("<II")
 _INTEGRITY_MAGIC, _SEEK_TABLE_MAGIC, _SEEKABLE_MAGIC = 0x184D2A5B, 0x184D2A5E, 0x8F92EAB1
@@ -84,35 +84,45 @@ def compress_frame(content: bytes, level: int = LEVEL) -> bytes:
     """Compress up to 128 MiB into one frame; the same content, level and zstd version give the same bytes."""
     compressors: dict[int, zstandard.ZstdCompressor] = _coders.__dict__.setdefault("compressors", {})
     if level not in compressors:
-        parameters = zstandard.ZstdCompressionParameters.from_level(
-            level, window_log=_WINDOW_LOG, write_content_size=1, write_checksum=1, write_dict_id=0
-        )
+        parameters = zstandard.ZstdCompressionParameters.from_level(level, window_log=_WINDOW_LOG, **_FRAME)
         compressors[level] = zstandard.ZstdCompressor(compression_params=parameters)
     return compressors[level].compress(content)
 
 
-def compress_pack(pieces: Iterable[bytes], size: int, *, level: int, workers: int = 0) -> Iterator[bytes]:
-    """Compress `size` bytes that come in pieces into one frame; give it in pieces.
+class PackCompressor:
+    """Compresses packs of up to `largest` bytes, each into one frame, on threads of zstd's.
 
-    Without workers it is done in the calling thread, and the most is found. With workers, zstd's own threads compress
-    jobs of a fixed size: some percent larger, and the same bytes for any number of them but 0. Far matches are found by
-    the long-distance search, over all of the content.
+    The bytes depend on content, `largest`, level and zstd's version alone: zstd works in jobs of half the largest pack,
+    however many threads there are. Far matches are found by the long-distance search over all of the content, near ones
+    in half a job before a job too. One for all packs, since what it holds in memory is large.
     """
-    jobs = {"threads": workers, "job_size": _PACK_JOB} if workers else {}
-    parameters = zstandard.ZstdCompressionParameters.from_level(
-        level,
-        window_log=_WINDOW_LOG,
-        enable_ldm=True,
-        write_content_size=1,
-        write_checksum=1,
-        write_dict_id=0,
-        **jobs,
-    )
-    compressing = zstandard.ZstdCompressor(compression_params=parameters).compressobj(size=size)
-    for piece in pieces:
-        if packed := compressing.compress(piece):
-            yield packed
-    yield compressing.flush()
+
+    def __init__(self, *, level: int, largest: int, threads: int) -> None:
+        parameters = zstandard.ZstdCompressionParameters.from_level(
+            level, window_log=_WINDOW_LOG, enable_ldm=True, **_in_two_jobs(level, largest), threads=threads, **_FRAME
+        )
+        self._compressor = zstandard.ZstdCompressor(compression_params=parameters)
+
+    def compress(self, pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+        """Compress `size` bytes that come in pieces; give the frame in pieces."""
+        # Not compressobj: its flush would give half of the frame at once.
+        chunker = self._compressor.chunker(size, _CHUNK)
+        for piece in pieces:
+            yield from chunker.compress(piece)
+        yield from chunker.finish()  # type: ignore[no-untyped-call]  # zstandard's stub forgot the return type
+
+
+def _in_two_jobs(level: int, size: int) -> dict[str, int]:
+    """Parameters that cut `size` bytes in two, and let the second half look far into the first.
+
+    More jobs find less, or take longer to look at what lies before them. zstd lets jobs overlap by a power of two that
+    follows from chain_log (ZSTDMT_computeOverlapLog); the match finder of these strategies has no other use for it.
+    """
+    job, own = -(-size // 2), zstandard.ZstdCompressionParameters.from_level(level, window_log=_WINDOW_LOG)
+    jobs = {"job_size": job, "overlap_log": 9}
+    if own.strategy in _ROW_STRATEGIES:
+        jobs["chain_log"] = max(own.chain_log, job.bit_length() - 3)
+    return jobs
 
 
 def decompress_frame(frame: CompressedFrame) -> bytes:

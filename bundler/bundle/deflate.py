@@ -15,7 +15,7 @@ from __future__ import annotations
 import ctypes
 import multiprocessing
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,7 +24,7 @@ from bundler.bundle import expander, portable_deflate
 
 __all__ = ["Compressor", "Engine", "Zlib", "choose", "workers"]
 
-_PIECE = 64 << 10
+_BUFFER = 64 << 10  # bytes of output
 #: Names that a system's loader may know. Not by ctypes.util.find_library, which runs programs.
 LIBRARIES = ("libz.so.1", "libz.1.dylib", "zlib1.dll", "libz.so")
 
@@ -59,24 +59,6 @@ class Engine:
     why: str
     compressor: Callable[[int, int], Compressor]
     is_parallel: bool = True
-
-    def deflate(self, data: bytes, level: int, mem_level: int) -> bytes:
-        """Deflate all at once: window 15, no header, the default strategy."""
-        return b"".join(self.deflate_pieces((data,), level, mem_level))
-
-    def deflate_pieces(self, pieces: Iterable[bytes], level: int, mem_level: int) -> Iterator[bytes]:
-        """Deflate content that comes in pieces; the cuts don't matter, multiples of 64 KiB aren't copied."""
-        compressor = self.compressor(level, mem_level)
-        rest = b""
-        for piece in pieces:
-            data = rest + piece if rest else piece
-            whole = len(data) - len(data) % _PIECE
-            rest = data[whole:]
-            if whole and (packed := compressor.compress(data[:whole])):
-                yield packed
-        if packed := compressor.compress(rest):
-            yield packed
-        yield compressor.flush()
 
 
 def choose(platform: Zlib = zlib, libraries: Sequence[str] = LIBRARIES) -> Engine:
@@ -160,7 +142,7 @@ class _Native:
     def __init__(self, library: ctypes.CDLL, level: int, mem_level: int) -> None:
         self._library = library
         self._stream = _Stream()
-        self._buffer = ctypes.create_string_buffer(_PIECE)
+        self._buffer = ctypes.create_string_buffer(_BUFFER)
         begin, size = library.deflateInit2_, ctypes.sizeof(_Stream)
         result = begin(ctypes.byref(self._stream), level, zlib.DEFLATED, -zlib.MAX_WBITS, mem_level, 0, b"1.2.11", size)
         if result:
@@ -181,11 +163,11 @@ class _Native:
         stream.next_in, stream.avail_in = ctypes.cast(source, ctypes.c_void_p), len(data)
         stream.avail_out = 0
         while stream.avail_out == 0:
-            stream.next_out, stream.avail_out = ctypes.addressof(self._buffer), _PIECE
+            stream.next_out, stream.avail_out = ctypes.addressof(self._buffer), _BUFFER
             result = self._library.deflate(ctypes.byref(stream), flush)
             if result < 0 and result != _BUFFER_ERROR:
                 raise OSError(f"zlib's deflate failed with {result}")
-            parts.append(self._buffer.raw[: _PIECE - stream.avail_out])
+            parts.append(self._buffer.raw[: _BUFFER - stream.avail_out])
         return b"".join(parts)
 
     def _close(self) -> None:

@@ -8,8 +8,8 @@ says where it is worth to try. So data descriptors, zip64, prefixes, gzips of se
 joined archives need no rule of their own.
 
 Memory: a page of 1 MiB, a few pieces of 256 KiB, and the recipe. Time: all that is inflated of one artifact is capped
-by its size, so a bomb stays literal. Left out: streams that zlib didn't write (miniz, libdeflate, GNU gzip, Info-ZIP),
-empty ones, and methods other than deflate.
+by its size, so a bomb stays as it is, and no recipe asks for more content than readers allow. Left out: streams that
+zlib didn't write (miniz, libdeflate, GNU gzip, Info-ZIP), empty ones, and methods other than deflate.
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ from typing import BinaryIO
 
 from bundler.bundle.deflate import Engine
 from bundler.bundle.recipes import LOCAL_HEADER, Blob, Copy, Deflated, Inflating, Literal, Recipe, Step
+from bundler.bundle.soundness import CONTENT_RATIO, CONTENT_SLACK
 from bundler.digests import Digest
 
 __all__ = ["INLINE", "dissect"]
 
 INLINE = 1 << 10  # bytes: longer literals are blobs
-#: What may be inflated for an artifact: more than any real one needs (they stay under 10 times, one member under 1000).
-_SLACK, _RATIO = 64 << 20, 32
 #: (level, mem_level): zipfile's and tarfile's. Of 56,000 streams in wheels and sdists, what these don't give again was
 #: given again by no other setting.
 _SETTINGS = ((6, 8), (9, 8))
@@ -79,7 +78,8 @@ class _Dissection:
 
     def run(self) -> Recipe:
         self.size = self.pages.size
-        self.budget = _SLACK + _RATIO * self.size
+        # What readers allow, but once the artifact's size: all else that is in it may be copied.
+        self.budget = CONTENT_SLACK + (CONTENT_RATIO - 1) * self.size
         done = at = 0
         try:
             while (at := self._next_header(at)) < self.size:

@@ -13,9 +13,8 @@ Where there are packs, most wheels and sdists are recipes: what they hold deflat
 content once, and is deflated again here. That gives the very bytes of before, as the SHA-256s show; but it takes the
 classic zlib, or portable_deflate.py, which does the same in plain Python.
 
-In this order: the shape of a tar member, the list of files, recipes, what deflates, putting artifacts together, a
-directory as the source, a bundle as the source, taking what a source gives, the command line. bundler itself uses the
-functions for tar headers, recipes and putting together, so the two can't disagree.
+In this order: tar members, the list, recipes, what deflates, putting together, a directory and a bundle as sources,
+taking what they give, the command line. bundler itself uses much of it, so that the two can't disagree.
 """
 
 import argparse
@@ -45,24 +44,23 @@ LIST_NAME, PORTABLE_NAME = "bundle.json", "portable_deflate.py"
 LIST, DOCUMENT, RECIPES, WHOLE, RECIPE, PACK = "list", "document", "recipes", "whole", "recipe", "pack"
 #: What stands in the tar, and what in the directory that is expanded from it.
 MEMBERS, EXPANSION = (LIST, DOCUMENT, RECIPES, WHOLE, PACK), (LIST, DOCUMENT, WHOLE, RECIPE)
-#: Bytes of the two files that are read into memory, and of a pack; steps of all recipes (some 25 GB of wheels).
-LARGEST_LIST, LARGEST_RECIPES, LARGEST_PACK, MOST_STEPS = 64 << 20, 256 << 20, (1 << 27) - 2048, 1 << 23
+#: Bytes of the two files that are read into memory, and of a pack; steps of all recipes, of which each takes 90 bytes.
+LARGEST_LIST, LARGEST_RECIPES, LARGEST_PACK, MOST_STEPS = 64 << 20, 128 << 20, (1 << 27) - 2048, 1 << 21
 #: The content of n recipes is at most n times the one and their artifacts' size times the other. More is a bomb.
 CONTENT_SLACK, CONTENT_RATIO = 64 << 20, 32
+PACKS_SLACK, PACKS_RATIO = 16, 3  # the same of packs, for each LARGEST_PACK: two neighbours fill one together
 #: Of the one portable_deflate.py that is run: none that a stranger may have put into a bundle.
 PORTABLE_SHA256 = "fed8bf2a6449ea88b8ac76588bf92f17092a978bb289e3a9b27020aeaa981771"
 
-_LARGEST_FILE = 1 << 40
-_PIECE = 1 << 20
+_LARGEST_FILE, _PIECE = 1 << 40, 1 << 20
 _JOB, _MOST_WAITING = 1 << 20, 64 << 20  # bytes of content: enough for one job, and for all that are in memory
+_USE_COST = 512  # what every use of a blob counts for among these bytes
 _SAFE = re.compile(r"[A-Za-z0-9_+!][A-Za-z0-9._+!-]{0,254}")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
-#: A number of bytes -> so many of them, or fewer at the end.
-Read = Callable[[int], bytes]
-#: level, memLevel -> an object with zlib's `compress` and `flush`.
-Deflate = Callable[[int, int], Any]
+Read = Callable[[int], bytes]  # a number of bytes -> so many of them, or fewer at the end
+Deflate = Callable[[int, int], Any]  # level, memLevel -> an object with zlib's `compress` and `flush`
 
 
 class Refusal(Exception):
@@ -175,18 +173,16 @@ def _check_list(files: List[File]) -> None:
         if file.name.lower() in seen:
             raise Refusal(f"bundle.json names {file.name!r} twice, or in two spellings")
         seen.add(file.name.lower())
-    if len({file.kind for file in of(files, RECIPES, RECIPE, PACK)}) not in (0, 3):
-        raise Refusal("bundle.json has recipes without packs, or packs without recipes")
-    content, sizes = sum(pack.size for pack in of(files, PACK)), [file.size for file in of(files, RECIPE)]
-    if content > CONTENT_SLACK * len(sizes) + CONTENT_RATIO * sum(sizes):
-        raise Refusal("bundle.json states packs that are larger than what is in them could need")
+    packs, sizes = of(files, PACK), [file.size for file in of(files, RECIPE)]
+    names = ["recipes"] + [f"pack-{number:04}" for number in range(1, len(packs) + 1)] if packs else []
+    if bool(packs) != bool(sizes) or names != [file.name for file in of(files, RECIPES, PACK)]:
+        raise Refusal("bundle.json has recipes without packs, packs without recipes, or other names for them")
+    content, most = sum(pack.size for pack in packs), CONTENT_SLACK * len(sizes) + CONTENT_RATIO * sum(sizes)
+    if content > most or len(packs) > PACKS_SLACK + PACKS_RATIO * content // LARGEST_PACK:
+        raise Refusal("bundle.json states packs that are larger, or more, than what is in them could need")
 
 
-#: A blob in an artifact: a range of the content, copied (setting 0) or deflated (2 * level + memLevel - 8).
-Use = NamedTuple("Use", [("start", int), ("size", int), ("setting", int), ("stream_size", int), ("offset", int)])
-
-
-def _numbers(data: bytes) -> Iterator[Tuple[int, int]]:
+def _numbers(data: Iterable[int]) -> Iterator[Tuple[int, int]]:
     """Give LEB128 numbers of at most 63 bits, each in its shortest form, and where it ends."""
     number = shift = 0
     for end, byte in enumerate(data, 1):
@@ -206,77 +202,82 @@ def read_index(data: bytes, count: int) -> Tuple[List[int], int]:
     return [length for length, _ in pairs], pairs[-1][1] if pairs else 0
 
 
-def read_recipe(data: bytes, size: int, content_size: int) -> Tuple[List[Tuple[int, bytes]], List[Use]]:
-    """Give the literals (offset and bytes) and the uses of an artifact of that size, in the order of their offsets."""
-    literals: List[Tuple[int, int]] = []
-    uses: List[Use] = []
-    numbers, offset = _numbers(data), 0
+LITERAL = -1  # the setting of a step that isn't made from the content
+
+
+def read_steps(data: Sequence[int], size: int, content_size: int) -> Iterator[Tuple[int, ...]]:
+    """Give of each step the setting (0 copies), offset and length in the artifact, start and size of what it takes."""
+    numbers, offset, literals = _numbers(data), 0, 0
     steps, end = next(numbers)
-    for _ in range(min(steps, MOST_STEPS)):
+    for _ in range(steps):
         head, end = next(numbers)
         start, kind = head >> 2, head & 3
         if kind == 0:
-            length = start
-            literals.append((offset, length))
+            length, blob_size, setting, start = start, start, LITERAL, literals
+            literals += length
         else:
-            blob_size, end = next(numbers)
-            length, setting = blob_size, 0
-            if kind == 2:
-                (length, _), (setting, end) = next(numbers), next(numbers)
-            if kind == 3 or start + blob_size > content_size or not (kind == 1 or 2 <= setting <= 19):
-                raise Refusal("a recipe has a step that can't be")
-            uses.append(Use(start, blob_size, setting, length, offset))
-        if not length or (kind and not blob_size):
-            raise Refusal("a recipe has a step of no bytes")
+            (blob_size, end), setting = next(numbers), 0
+            length = blob_size
+        if kind == 2:
+            (length, _), (setting, end) = next(numbers), next(numbers)
+        is_odd = kind == 3 or (kind == 2) != (2 <= setting <= 19) or not length or not blob_size
+        if is_odd or offset + length > size or (kind and start + blob_size > content_size):
+            raise Refusal("a recipe has a step that can't be")
+        yield setting, offset, length, start, blob_size
         offset += length
-    if steps > MOST_STEPS or offset != size or end + sum(length for _, length in literals) != len(data):
+    if offset != size or end + literals != len(data):
         raise Refusal("a recipe isn't as long as it should be, or what it gives isn't")
-    starts = itertools.accumulate([end] + [length for _, length in literals])
-    return [(offset, data[start : start + length]) for start, (offset, length) in zip(starts, literals)], uses
+
+
+#: Start and size of a blob; a use's setting, size of the stream, artifact, offset. The bytes are few, and sort by blob.
+USE, _RANGE = struct.Struct(">QQBQLQ"), 16
 
 
 class Recipes:
-    """How artifacts are put together. The blobs that they use lie end to end and make up the whole content."""
+    """How artifacts are put together. Their blobs lie end to end; where these aren't all of a bundle's, with gaps."""
 
-    _USE, _RANGE = struct.Struct(">QQBQLQ"), 16  # uses as bytes are small, and sort by the range that they begin with
-
-    def __init__(self, data: bytes, artifacts: Sequence[Tuple[str, int]], content_size: int) -> None:
-        self.artifacts, self.content_size, self._data = list(artifacts), content_size, data
+    def __init__(
+        self, data: bytes, artifacts: Sequence[Tuple[str, int]], content_size: int, *, has_gaps: bool = False
+    ) -> None:
+        self.artifacts, self.content_size, self._data = list(artifacts), content_size, memoryview(data)
         lengths, first = read_index(data, len(self.artifacts))
-        self._starts = list(itertools.accumulate([first, *lengths]))
-        self._uses: List[bytes] = []
-        steps = 0
+        self._stops = list(itertools.accumulate([first, *lengths]))
+        self._literals, self._uses = self._stops[1:], []  # type: Tuple[List[int], List[bytes]]
+        count = itertools.count(1)
         for number in range(len(self.artifacts)):
-            literals, uses = self._read(number)
-            self._uses += [self._USE.pack(*use[:4], number, use.offset) for use in uses]
-            steps += len(literals) + len(uses)
-            if steps > MOST_STEPS:
-                raise Refusal("the recipes have too many steps")
+            for setting, offset, length, start, size in self._read(number):
+                if next(count) > MOST_STEPS:
+                    raise Refusal("the recipes have too many steps")
+                if setting == LITERAL:
+                    self._literals[number] -= length
+                else:
+                    self._uses.append(USE.pack(start, size, setting, length, number, offset))
         self._uses.sort()
         end = 0
         for start, size, _ in self.blobs():
-            if start != end:
-                raise Refusal("the recipes use ranges of the packs that don't lie end to end")
-            end += size
-        if end != content_size or self._starts[-1] != len(data):
+            if start < end or (start > end and not has_gaps):
+                raise Refusal("the recipes use ranges of the packs that overlap, or don't lie end to end")
+            end = start + size
+        if self._stops[-1] != len(data) or (end != content_size and not has_gaps):
             raise Refusal("there is more in the recipes, or in the packs, than is used")
 
-    def literals(self, number: int) -> List[Tuple[int, bytes]]:
+    def literals(self, number: int) -> Iterator[Tuple[int, bytes]]:
         """Give the parts of an artifact that stand in its recipe: offset and bytes."""
-        return self._read(number)[0]
+        for setting, offset, length, start, _ in self._read(number):
+            if setting == LITERAL:
+                begin = self._literals[number] + start
+                yield offset, bytes(self._data[begin : begin + length])
 
-    def blobs(self) -> Iterator[Tuple[int, int, List[Tuple[int, int, int, int]]]]:
-        """Give start, size and uses of each blob in the order of the content.
+    def blobs(self) -> Iterator[Tuple[int, int, List[bytes]]]:
+        """Give start, size and uses (as USE packs them) of each blob in the order of the content."""
+        for _, group in itertools.groupby(self._uses, key=lambda use: use[:_RANGE]):
+            uses = list(group)
+            start, size, *_ = USE.unpack(uses[0])
+            yield start, size, uses
 
-        A use is (setting, size of the stream, number of the artifact, offset in it).
-        """
-        for _, uses in itertools.groupby(self._uses, key=lambda use: use[: self._RANGE]):
-            fields = [self._USE.unpack(use) for use in uses]
-            yield fields[0][0], fields[0][1], [use[2:] for use in fields]
-
-    def _read(self, number: int) -> Tuple[List[Tuple[int, bytes]], List[Use]]:
-        data = self._data[self._starts[number] : self._starts[number + 1]]
-        return read_recipe(data, self.artifacts[number][1], self.content_size)
+    def _read(self, number: int) -> Iterator[Tuple[int, ...]]:
+        recipe = self._data[self._stops[number] : self._stops[number + 1]]
+        return read_steps(recipe, self.artifacts[number][1], self.content_size)
 
 
 def check_blobs(recipes: Recipes, read: Read, sha256: str) -> None:
@@ -368,10 +369,8 @@ def _workers(directory: str) -> Tuple[Executor, Deflate]:
     return pool, functools.partial(by_portable, source)
 
 
-#: A blob's size, and its uses: (setting, size of the stream, file name, offset) …
-_Blob = Tuple[int, List[Tuple[int, int, str, int]]]
-#: File name, offset, bytes.
-_Part = Tuple[str, int, bytes]
+_Blob = Tuple[int, List[bytes]]  # size, uses
+_Part = Tuple[str, int, bytes]  # file name, offset, bytes
 
 
 def rebuild(
@@ -379,28 +378,29 @@ def rebuild(
 ) -> None:
     """Put all artifacts together in a directory, reading the content once. Their sha256s are still to be checked.
 
-    Every blob is deflated once for each setting, however many artifacts hold it, and written to all its places.
-    `progress` is told how many bytes of content are done. What reaches a compressor in pieces does so in multiples of
-    64 KiB: zlib's bytes depend on other cuts.
+    Every blob is deflated once for each setting, whatever holds it; in pieces only of multiples of 64 KiB, as zlib's
+    bytes depend on other cuts. `progress` is told how many bytes of content are done.
     """
-    for number, (name, _) in enumerate(recipes.artifacts):
+    names = [name for name, _ in recipes.artifacts]
+    for number, name in enumerate(names):
         open(os.path.join(directory, name), "xb").close()
-        _write_parts(directory, ((name, offset, data) for offset, data in recipes.literals(number)))
-    waiting: "deque[Any]" = deque()  # size and Future of each job, the oldest first
+        _write_parts(directory, ((name, *literal) for literal in recipes.literals(number)))
+    waiting: "deque[Any]" = deque()  # cost and Future of each job, the oldest first
 
-    def make_room(size: int) -> None:
-        while waiting and sum(waits for waits, _ in waiting) + size > _MOST_WAITING:
-            waiting[0][1].result()
-            progress(waiting.popleft()[0])
+    def make_room(cost: int) -> None:
+        while waiting and sum(waits for waits, _ in waiting) + cost > _MOST_WAITING:
+            progress(waiting[0][1].result())
+            waiting.popleft()
 
     try:
-        for size, blobs in _batches(recipes):
-            make_room(size)
-            if size > _MOST_WAITING:
-                _write_parts(directory, _parts(deflate, _pieces(read, size), blobs[0][1]))
+        for cost, blobs in _batches(recipes):
+            make_room(cost)
+            size = sum(size for size, _ in blobs)
+            if cost > _MOST_WAITING:
+                _write_parts(directory, _parts(deflate, names, _pieces(read, size), blobs[0][1]))
                 progress(size)
             else:
-                waiting.append((size, pool.submit(_run_job, deflate, directory, _exactly(read, size), blobs)))
+                waiting.append((cost, pool.submit(_run_job, deflate, directory, names, _exactly(read, size), blobs)))
         make_room(_MOST_WAITING)
     finally:
         for _, job in waiting:
@@ -408,44 +408,45 @@ def rebuild(
 
 
 def _batches(recipes: Recipes) -> Iterator[Tuple[int, List[_Blob]]]:
-    """Give neighbouring blobs and their size: enough for a job; one that is too large to be in memory is alone."""
+    """Give neighbouring blobs, enough for a job, and what they cost; one that is too large for memory is alone."""
     batch: List[_Blob] = []
     total = 0
     for _, size, uses in recipes.blobs():
-        if batch and (total >= _JOB or total + size > _MOST_WAITING):
+        cost = size + _USE_COST * len(uses)
+        if batch and (total >= _JOB or total + cost > _MOST_WAITING):
             yield total, batch
             batch, total = [], 0
-        batch.append((size, [(*use[:2], recipes.artifacts[use[2]][0], use[3]) for use in uses]))
-        total += size
+        batch.append((size, uses))
+        total += cost
     if batch:
         yield total, batch
 
 
-def _run_job(deflate: Deflate, directory: str, data: bytes, blobs: List[_Blob]) -> None:
+def _run_job(deflate: Deflate, directory: str, names: List[str], data: bytes, blobs: List[_Blob]) -> int:
     parts: List[_Part] = []
     start = 0
     for size, uses in blobs:
-        parts += _parts(deflate, [data[start : start + size]], uses)
+        parts += _parts(deflate, names, [data[start : start + size]], uses)
         start += size
     _write_parts(directory, sorted(parts, key=lambda part: part[:2]))
+    return start
 
 
-def _parts(deflate: Deflate, pieces: Iterable[bytes], uses: List[Tuple[int, int, str, int]]) -> Iterator[_Part]:
+def _parts(deflate: Deflate, names: List[str], pieces: Iterable[bytes], uses: List[bytes]) -> Iterator[_Part]:
     """Give the parts of files that a blob becomes; the blob comes in pieces, and so may they."""
-    done = {setting: 0 for setting, *_ in uses}
+    done = {USE.unpack(use)[2]: 0 for use in uses}
     compressors = {setting: deflate(setting // 2, 8 + setting % 2) for setting in done if setting}
     for piece in itertools.chain(pieces, [None]):
         ready = {0: piece or b""}
         for setting, compressor in compressors.items():
             ready[setting] = compressor.flush() if piece is None else compressor.compress(piece)
-        for setting, size, name, offset in uses:
-            end = done[setting] + len(ready[setting])
+        for _, _, setting, size, number, offset in map(USE.unpack, uses):
+            name, end = names[number], done[setting] + len(ready[setting])
             if end > size or (piece is None and end < size):
                 raise Refusal(f"{name} can't be put together: a part of it has another size than its recipe says")
             if ready[setting]:
                 yield name, offset + done[setting], ready[setting]
-        for setting in done:
-            done[setting] += len(ready[setting])
+        done = {setting: at + len(ready[setting]) for setting, at in done.items()}
 
 
 def _write_parts(directory: str, parts: Iterable[_Part]) -> None:

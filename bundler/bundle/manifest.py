@@ -32,7 +32,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from bundler.bundle.soundness import check_sound
+from bundler.bundle.soundness import LARGEST_PACK, check_sound
 from bundler.digests import Digest
 from bundler.errors import BundleFormatError
 from bundler.targets.descriptions import describe, from_description
@@ -58,8 +58,6 @@ FORMATS = (1, 2)
 MANIFEST_NAME, RECIPES_NAME = "bundle.json", "recipes"
 #: The ways of storing an artifact.
 WHOLE, RECIPE = "whole", "recipe"
-#: Bytes: with header and padding a pack is one zstd frame of at most 128 MiB, the largest window of a stock decoder.
-LARGEST_PACK = (1 << 27) - 2048
 
 _LARGEST_FILE = 1 << 40  # bytes; a size beyond 1 TiB is a mistake or an attack
 

@@ -8,18 +8,22 @@ they are deflated again, smaller ones keep the other cores busy.
 
 The order follows from what there is, not from which artifact came first. A blob that several artifacts hold stands
 once, under the least of its keys. Packs are cut between blobs, where that is possible between groups of them.
+
+Recipes beyond what readers take have no place: their artifacts stay whole, as do those with nothing deflated in them.
+That the content isn't too large is seen to where recipes come from.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from posixpath import basename, splitext
 
+from bundler.bundle.expander import MOST_STEPS
 from bundler.bundle.manifest import LARGEST_PACK
 from bundler.bundle.recipes import Blob, Deflated, Literal, Recipe, encode_number
+from bundler.bundle.soundness import LARGEST_RECIPES
 from bundler.digests import Digest
 
 __all__ = ["Layout", "PlacedBlob", "lay_out"]
@@ -34,6 +38,9 @@ _VERSION = re.compile(r"(cpython-|cp|pypy|pp)[0-9]+[a-z]*|[0-9]+(\.[0-9]+)*")
 
 #: How full a pack is before it may end early.
 _FULL_ENOUGH = LARGEST_PACK * 3 // 4
+
+#: Bytes of a number of 63 bits, and of a step (three such numbers and a small one), at most.
+_NUMBER, _STEP = 9, 28
 
 #: Kind, group, path, size.
 _Key = tuple[int, str, str, int]
@@ -71,46 +78,72 @@ class Layout:
 
 
 def lay_out(artifacts: Sequence[tuple[str, Callable[[], Recipe]]]) -> Layout | None:
-    """Give every blob its place; None where nothing was deflated.
+    """Give every blob its place; None where all artifacts stay whole.
 
     Artifacts come as file names and what gives their recipes, which is called twice: recipes are large, and only one is
-    in memory at a time. Those with nothing deflated in them have no place here: they stay whole.
+    in memory at a time.
     """
     found: dict[bytes, tuple[_Key, PlacedBlob]] = {}
-    kept = [(filename, recipe) for filename, recipe in artifacts if _collect(found, filename, recipe())]
+    room = _Room(steps=MOST_STEPS, recipes=LARGEST_RECIPES)
+    kept = [(filename, read) for filename, read in artifacts if _collect(found, filename, read(), room)]
     if not kept:
         return None
-    ordered = sorted(found.values(), key=lambda each: (each[0], each[1].digest))
-    placed = tuple(blob for _, blob in ordered)
-    packs = tuple(_cut([key for key, _ in ordered]))
+    ordered = sorted((key, identity, blob) for identity, (key, blob) in found.items())
+    placed = tuple(blob for *_, blob in ordered)
+    packs = tuple(_cut([key for key, *_ in ordered]))
+    starts = dict(zip((identity for _, identity, _ in ordered), _starts(placed), strict=True))
     del found, ordered
-    starts = dict(zip((blob.digest for blob in placed), accumulate([0, *(blob.size for blob in placed)]), strict=False))
-    recipes = [recipe().encode_placed(lambda blob: starts[_raw(blob)]) for _, recipe in kept]
+    recipes = [read().encode_placed(lambda blob: starts[_identity(blob)]) for _, read in kept]
     index = b"".join(encode_number(len(recipe)) for recipe in recipes)
     filenames = tuple(filename for filename, _ in kept)
     return Layout(filenames=filenames, packs=packs, recipes=b"".join([index, *recipes]), placed=placed)
 
 
-def _collect(found: dict[bytes, tuple[_Key, PlacedBlob]], filename: str, recipe: Recipe) -> bool:
-    """Add an artifact's blobs, if any was deflated in it."""
-    if not any(isinstance(step, Deflated) for step in recipe.steps):
+@dataclass(kw_only=True)
+class _Room:
+    """What is left of the limits that readers set: a number of steps, and the bytes of the recipes."""
+
+    steps: int
+    recipes: int
+
+    def takes(self, recipe: Recipe) -> bool:
+        """Whether a recipe fits in; then its room is taken."""
+        steps = len(recipe.steps)
+        encoded = 2 * _NUMBER + _STEP * steps + sum(step.size for step in recipe.steps if isinstance(step, Literal))
+        if steps > self.steps or encoded > self.recipes:
+            return False
+        self.steps -= steps
+        self.recipes -= encoded
+        return True
+
+
+def _collect(found: dict[bytes, tuple[_Key, PlacedBlob]], filename: str, recipe: Recipe, room: _Room) -> bool:
+    """Add an artifact's blobs, if any was deflated in it and there is room for its recipe."""
+    if not any(isinstance(step, Deflated) for step in recipe.steps) or not room.takes(recipe):
         return False
     for step, name, offset in zip(recipe.steps, recipe.names, recipe.offsets, strict=True):
         if isinstance(step, Literal):
             continue
         is_deflated = isinstance(step, Deflated)
-        key, digest = _key(filename, name, step.blob.size, is_deflated=is_deflated), _raw(step.blob)
-        known = found.get(digest)
+        key, identity = _key(filename, name, step.blob.size, is_deflated=is_deflated), _identity(step.blob)
+        known = found.get(identity)
         if known is None or key < known[0]:
-            blob = PlacedBlob(
-                digest=digest, size=step.blob.size, filename=filename, offset=offset, is_deflated=is_deflated
-            )
-            found[digest] = key, blob
+            digest, size = identity[:32], step.blob.size
+            blob = PlacedBlob(digest=digest, size=size, filename=filename, offset=offset, is_deflated=is_deflated)
+            found[identity] = key, blob
     return True
 
 
-def _raw(blob: Blob) -> bytes:
-    return bytes.fromhex(blob.digest.hexdigest)
+def _starts(placed: Iterable[PlacedBlob]) -> Iterator[int]:
+    start = 0
+    for blob in placed:
+        yield start
+        start += blob.size
+
+
+def _identity(blob: Blob) -> bytes:
+    """The digest and the size: a remembered recipe may lie about one of them, and who packs finds out about both."""
+    return bytes.fromhex(blob.digest.hexdigest) + blob.size.to_bytes(8, "big")
 
 
 def _key(filename: str, name: str, size: int, *, is_deflated: bool) -> _Key:

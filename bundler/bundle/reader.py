@@ -17,11 +17,12 @@ from typing import BinaryIO
 from bundler.bundle.container import CompressedFrame, FrameReader, decompress_frame
 from bundler.bundle.deflate import Engine
 from bundler.bundle.expander import BLOCK, LARGEST_LIST, Recipes, check_blobs, size_in_header
-from bundler.bundle.extraction import BlobReader, Places, copy_file, read_recipes
+from bundler.bundle.extraction import FrameFinder, read_recipes
+from bundler.bundle.landing import copy_file, file_sink, seal, write_file
 from bundler.bundle.manifest import MANIFEST_NAME, RECIPE, Artifact, Manifest
-from bundler.bundle.members import FRAME_SIZE, TAR_END, Member, Piece, members
-from bundler.bundle.rebuilding import Rebuilder, refusals, seal
-from bundler.bundle.unpacking import file_sink
+from bundler.bundle.members import FRAME_SIZE, TAR_END, Member, members
+from bundler.bundle.rebuilding import Rebuilder, refusals
+from bundler.bundle.streaming import BlobReader
 from bundler.bundle.walking import Finding, Read, Walk, nowhere
 from bundler.digests import Digest
 from bundler.errors import BundleFormatError, EnvironmentProblem, UsageError
@@ -93,8 +94,7 @@ class BundleReader:
             IntegrityError, BundleFormatError: any fault, anywhere up to the last byte of the bundle.
             EnvironmentProblem: the file system refused.
         """
-        head = Piece(member=self._head_member, start=0, size=0, is_last=True)
-        file_sink(directory / MANIFEST_NAME)(head, memoryview(self._head))
+        write_file(directory / MANIFEST_NAME, self._head)
         rebuilder = Rebuilder(directory, threads, engine, progress)
         walk = self._walk()
         for finding in walk.run(lambda member: file_sink(directory / member.filename), rebuilder, threads, progress):
@@ -142,22 +142,23 @@ class BundleReader:
     def _extract(self, wanted: list[Artifact], directory: Path, rebuilder: Rebuilder) -> None:
         """Take everything in the order in which it stands in the bundle."""
         by_name = {member.filename: member for member in self._members}
-        content, recipes, places = self.manifest.content, None, self._places()
+        content, recipes, finder = self.manifest.content, None, self._finder()
         names = {artifact.filename for artifact in wanted if artifact.stored == RECIPE}
         if content is not None and names:
-            stream = places.stream(by_name[content.recipes.filename])
+            stream = finder.stream(by_name[content.recipes.filename])
             recipes = read_recipes(stream, content, self.manifest.rebuilt, names)
         for artifact in wanted:
             if artifact.filename in by_name:
-                copy_file(places.stream(by_name[artifact.filename]), artifact.size, directory / artifact.filename)
+                stream = finder.stream(by_name[artifact.filename])
+                copy_file(stream.read, artifact.size, directory / artifact.filename)
         if content is not None and recipes is not None:
-            packs = places.stream(*(by_name[pack.filename] for pack in content.packs))
+            packs = finder.stream(*(by_name[pack.filename] for pack in content.packs))
             rebuilder(recipes, BlobReader(packs, recipes).read)
 
-    def _places(self) -> Places:
+    def _finder(self) -> FrameFinder:
         listed, offsets, number = (self._head_member, *self._members), self._offsets, len(self._head_frames)
         self._frames.seek(self._after_head)
-        return Places(self._frames, listed, offsets, number, self.name)
+        return FrameFinder(self._frames, listed, offsets, number, self.name)
 
     def _walk(self) -> Walk:
         offsets = self._offsets

@@ -1,10 +1,10 @@
 """Recipes: an artifact as literals, copies and deflate streams.
 
-    artifact = [literal … | copy(blob) | deflate(blob, level, mem_level) | …]    law: assemble(dissect(x)) == x
+    artifact = [literal … | copy(blob) | deflate(blob, level, mem_level) | …]    law: rebuild(dissect(x)) == x
 
-How an artifact is taken apart is told in `dissection`; here are the nouns, their encodings, and the way back. A cache
-keeps a recipe with its blobs' digests, complete in itself; a bundle keeps it *placed*: a blob is a range of its
-content, and needs no digest since the artifact has one. No blob is empty. All numbers are LEB128:
+How an artifact is taken apart is told in `dissection`; here are the nouns and their encodings. A cache keeps a recipe
+with its blobs' digests, complete in itself; a bundle keeps it *placed*: a blob is a range of its content, and needs no
+digest since the artifact has one. No blob and no step is empty. All numbers are LEB128:
 
     recipe = number of blobs, {sha256 (32 bytes), size} …, steps     blobs in the order of their first use
     placed = steps
@@ -14,26 +14,39 @@ content, and needs no digest since the artifact has one. No blob is empty. All n
            | 4·blob + 2, size of the stream, 2·level + mem_level - 8 deflate
     blob   = its number; placed: its start in the content, and after this first number of the step its size
 
-A value has one encoding: others are refused. Placed recipes are read by `expander`, on the far side too. Left out:
-hashing. What is assembled is held against the artifact's SHA-256 by the caller.
+A value has one encoding: others are refused. Left out: the way back. `expander`, which is on the far side too, reads
+placed recipes and puts artifacts together by them.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from struct import Struct
 from typing import Protocol
 
+from bundler.bundle.soundness import CONTENT_RATIO, CONTENT_SLACK
 from bundler.digests import Digest
-from bundler.errors import BundleFormatError, IntegrityError
+from bundler.errors import BundleFormatError
 
-__all__ = ["Blob", "Copy", "Deflated", "Deflating", "Inflating", "Literal", "Recipe", "Step", "assemble", "read_blob"]
+__all__ = [
+    "LOCAL_HEADER",
+    "PIECE",
+    "Blob",
+    "Copy",
+    "Deflated",
+    "Inflating",
+    "Literal",
+    "Recipe",
+    "Step",
+    "encode_number",
+    "read_blob",
+]
 
-PIECE = 256 << 10  # of content; a multiple of 64 KiB, as Engine.deflate_pieces wants it
+PIECE = 256 << 10  # of content; a multiple of 64 KiB, where zlib's bytes don't depend on the cuts
 #: A zip member's local header, as far as it is of fixed length (APPNOTE 4.3.7).
 LOCAL_HEADER = Struct("<4s2xHH8xLLHH")
 _PACKED = 32 << 10  # bytes read at once
@@ -112,6 +125,15 @@ class Recipe:
         """Each blob once, in the order of first use."""
         return tuple(dict.fromkeys(step.blob for step in self.steps if not isinstance(step, Literal)))
 
+    def fits(self, artifact: Source, size: int) -> bool:
+        """Whether size and literals are those of an artifact, and the blobs, which aren't looked at, not too large."""
+        content = sum(blob.size for blob in self.blobs)
+        if self.size != size or content > CONTENT_SLACK + CONTENT_RATIO * size:
+            return False
+        steps = zip(self.offsets, self.steps, strict=True)
+        literals = ((offset, step.data) for offset, step in steps if isinstance(step, Literal))
+        return all(_bytes_at(artifact, offset, len(data)) == data for offset, data in literals)
+
     def encode(self) -> bytes:
         """Give the recipe's bytes, complete in themselves."""
         numbers = {blob: number for number, blob in enumerate(self.blobs)}
@@ -149,36 +171,12 @@ class Recipe:
         blobs = []
         for _ in range(reading.number()):
             blobs.append(Blob(Digest("sha256", reading.take(32).hex()), reading.number()))
-        if not all(blob.size for blob in blobs):
-            raise BundleFormatError("the recipe has a blob of no bytes")
         recipe = cls(tuple(reading.steps(blobs)))
+        if not all(blob.size for blob in blobs) or not all(step.size for step in recipe.steps):
+            raise BundleFormatError("the recipe has a blob or a step of no bytes")
         if recipe.encode() != data:
             raise BundleFormatError("the recipe isn't in its canonical form")
         return recipe
-
-
-class Deflating(Protocol):
-    """What `deflate.Engine` does."""
-
-    def deflate_pieces(self, pieces: Iterable[bytes], level: int, mem_level: int) -> Iterable[bytes]:
-        """Deflate content that comes in pieces."""
-
-
-def assemble(recipe: Recipe, read: Callable[[Blob], Iterable[bytes]], engine: Deflating) -> Iterator[bytes]:
-    """Give an artifact's bytes back, in pieces; `read` gives a blob's.
-
-    The caller checks the artifact's SHA-256: here nothing is seen of a blob with the wrong bytes.
-
-    Raises:
-        IntegrityError: a blob doesn't deflate to the size that the recipe states.
-    """
-    for step in recipe.steps:
-        if isinstance(step, Literal):
-            yield step.data
-        elif isinstance(step, Copy):
-            yield from read(step.blob)
-        else:
-            yield from _deflate(step, read(step.blob), engine)
 
 
 def read_blob(stream: Source, offset: int, size: int, *, is_deflated: bool) -> Iterator[bytes]:
@@ -187,18 +185,7 @@ def read_blob(stream: Source, offset: int, size: int, *, is_deflated: bool) -> I
         yield from Inflating(stream, offset)
         return
     for start in range(0, size, PIECE):
-        stream.seek(offset + start)
-        yield stream.read(min(PIECE, size - start))
-
-
-def _deflate(step: Deflated, pieces: Iterable[bytes], engine: Deflating) -> Iterator[bytes]:
-    size = 0
-    for piece in engine.deflate_pieces(pieces, step.level, step.mem_level):
-        size += len(piece)
-        yield piece
-    if size != step.size:
-        message = f"the content {step.blob.digest} doesn't deflate to what it was"
-        raise IntegrityError(message, expected=f"{step.size} bytes", actual=f"{size} bytes")
+        yield _bytes_at(stream, offset + start, min(PIECE, size - start))
 
 
 class Source(Protocol):
@@ -245,6 +232,11 @@ class Inflating:
             yield content
 
 
+def _bytes_at(stream: Source, offset: int, count: int) -> bytes:
+    stream.seek(offset)
+    return stream.read(count)
+
+
 def _member_name(header: bytes) -> str:
     """The name in the local header that some bytes end with, or ""."""
     at = header.rfind(b"PK\3\4")
@@ -256,6 +248,7 @@ def _member_name(header: bytes) -> str:
 
 
 def encode_number(number: int) -> bytes:
+    """Give a number as LEB128, in its shortest form."""
     data = bytearray()
     while number > 127:
         data.append(number & 127 | 128)

@@ -1,8 +1,8 @@
 """What must hold between the parts of a manifest, so that nobody who reads one has to ask again.
 
 It is closed: every target, artifact and pin that it mentions it also holds, once, in the stated order. Every file name
-is one safe path component, and no two differ by case alone. Packs are there just where recipes are, and no larger than
-real artifacts could need.
+is one safe path component, and no two differ by case alone. Packs are there just where recipes are, no larger and no
+more than real artifacts could need, and under the names of theirs.
 """
 
 from __future__ import annotations
@@ -16,15 +16,28 @@ from bundler.distributions import check_filename, parse_version
 from bundler.errors import BundleFormatError, UnusableFile
 
 if TYPE_CHECKING:
-    from bundler.bundle.manifest import Manifest
+    from bundler.bundle.manifest import Content, Manifest
 
-__all__ = ["CONTENT_RATIO", "CONTENT_SLACK", "LARGEST_RECIPES", "check_sound"]
+__all__ = [
+    "CONTENT_RATIO",
+    "CONTENT_SLACK",
+    "LARGEST_PACK",
+    "LARGEST_RECIPES",
+    "PACKS_RATIO",
+    "PACKS_SLACK",
+    "check_sound",
+]
 
+#: Bytes: with header and padding a pack is one zstd frame of at most 128 MiB, the largest window of a stock decoder.
+LARGEST_PACK = (1 << 27) - 2048
 #: The content of n artifacts is at most n times the one and their size times the other: more than any real one needs
 #: (they stay under 10 times), and no bomb.
 CONTENT_SLACK, CONTENT_RATIO = 64 << 20, 32
+#: There are at most so many packs, and so many for each LARGEST_PACK of content: two neighbours fill one together, and
+#: a blob that is larger than a pack may leave a rest.
+PACKS_SLACK, PACKS_RATIO = 16, 3
 #: Bytes; they are read into memory.
-LARGEST_RECIPES = 256 << 20
+LARGEST_RECIPES = 128 << 20
 
 _PROJECT = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")  # a normalized name (PEP 503)
 
@@ -35,8 +48,8 @@ def check_sound(manifest: Manifest) -> None:
     Raises:
         BundleFormatError: something doesn't hold.
     """
-    _check_names(manifest)
     _check_content(manifest)
+    _check_names(manifest)
     _check_references(manifest)
 
 
@@ -65,13 +78,23 @@ def _check_content(manifest: Manifest) -> None:
     most = CONTENT_SLACK * len(rebuilt) + CONTENT_RATIO * sum(artifact.size for artifact in rebuilt)
     if content is not None and (content.size > most or content.recipes.size > LARGEST_RECIPES):
         raise BundleFormatError("bundle.json states packs or recipes that are larger than its artifacts could need")
+    if content is not None:
+        _check_packs(content)
+
+
+def _check_packs(content: Content) -> None:
+    if len(content.packs) > PACKS_SLACK + PACKS_RATIO * content.size // LARGEST_PACK:
+        raise BundleFormatError("bundle.json states more packs than its content could need")
+    names = [content.recipes.filename, *(pack.filename for pack in content.packs)]
+    if names != ["recipes", *(f"pack-{number:04}" for number in range(1, len(names)))]:
+        raise BundleFormatError("bundle.json gives recipes or packs other names than theirs")
 
 
 def _check_references(manifest: Manifest) -> None:
     places = {target.name: place for place, target in enumerate(manifest.targets)}
     if len(places) != len(manifest.targets):
         raise BundleFormatError("bundle.json names a target twice")
-    holders = {artifact.filename: artifact.targets for artifact in manifest.artifacts}
+    holders = {artifact.filename: frozenset(artifact.targets) for artifact in manifest.artifacts}
     for artifact in manifest.artifacts:
         _check_known(artifact.targets, places, f"target of {artifact.filename}")
         _check_order(f"targets of {artifact.filename}", [places[name] for name in artifact.targets])

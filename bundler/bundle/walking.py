@@ -8,19 +8,21 @@ word for where the next frame begins, and believes what it finds there as little
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 
 from bundler.bundle.ahead import Turn, in_order
-from bundler.bundle.container import CompressedFrame, FrameReader, StreamedFrame, checksum
-from bundler.bundle.content import ContentStream, data_of
-from bundler.bundle.expander import Recipes
+from bundler.bundle.container import CompressedFrame, FrameReader, StreamedFrame, checksum, decompress_frame
+from bundler.bundle.expander import Recipes, Refusal
+from bundler.bundle.landing import Sink, wrong_digest
 from bundler.bundle.manifest import MANIFEST_NAME, Content, Manifest
 from bundler.bundle.members import TAR_END, Member, Piece, members
 from bundler.bundle.rebuilding import refusals
-from bundler.bundle.unpacking import Outcome, Sink, Unpacking
+from bundler.bundle.streaming import PieceStream, data_of
+from bundler.digests import Digest
 from bundler.errors import BundleFormatError, BundlerError, IntegrityError
 
 __all__ = ["Finding", "Read", "Walk", "nowhere"]
@@ -33,7 +35,8 @@ Read = Callable[[int], bytes]
 class Finding:
     """One fault of a bundle.
 
-    `filename` is the member it was met in (TAR_END's name for the end of the tar), or None for what follows the tar.
+    `filename` is the member it was met in (TAR_END's name for the end of the tar), or None for what is no one member's:
+    what follows the tar, and packs that together hold something else than they should.
     """
 
     filename: str | None
@@ -42,6 +45,58 @@ class Finding:
 
 def nowhere(piece: Piece, data: memoryview) -> None:
     """Take a piece that is only checked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one piece: its frame's checksum, or -1 where the frame couldn't be read, and a fault if any."""
+
+    piece: Piece
+    checksum: int
+    error: BundlerError | None
+
+
+class Unpacking:
+    """A member's pieces, taken by a sink; `bundle` is the bundle's name in messages."""
+
+    def __init__(self, member: Member, bundle: str, sink: Sink) -> None:
+        self._member = member
+        self._subject = f"{member.filename} in {bundle}"
+        self._sink = sink
+        self._state = hashlib.sha256()
+
+    def run(self, piece: Piece, frame: CompressedFrame, turn: Turn) -> Outcome:
+        """Decode a piece at once, and take it when those before it have been taken."""
+        error = None
+        with turn:
+            try:
+                data = self._decode(piece, frame)
+                turn.wait()
+                self._take(piece, data)
+            except BundlerError as exc:
+                error = exc
+        return Outcome(piece=piece, checksum=checksum(frame.data), error=error)
+
+    def give_up(self, piece: Piece, error: BundleFormatError, turn: Turn) -> Outcome:
+        """Stand for a piece whose frame couldn't be read."""
+        with turn:
+            return Outcome(piece=piece, checksum=-1, error=error)
+
+    def _decode(self, piece: Piece, frame: CompressedFrame) -> memoryview:
+        try:
+            data = piece.data_in(decompress_frame(frame))
+        except BundleFormatError as exc:
+            raise BundleFormatError(f"{self._subject} is damaged: {exc.message}") from exc
+        if data is None:
+            raise BundleFormatError(f"{self._subject} doesn't stand in the tar as it should")
+        return data
+
+    def _take(self, piece: Piece, data: memoryview) -> None:
+        self._sink(piece, data)
+        self._state.update(data)
+        actual = Digest("sha256", self._state.hexdigest())
+        if piece.is_last and self._member.digest is not None and actual != self._member.digest:
+            raise wrong_digest(self._subject, self._member.digest, actual)
 
 
 class Walk:
@@ -88,7 +143,12 @@ class Walk:
             is_sound = is_sound and finding.filename != (content and content.recipes.filename)
             yield finding
         if content is not None and not self._is_lost:
-            task = partial(self._use, use, content, recipes) if is_sound else _unused
+            task: Callable[[Read], None] = _unused
+            try:
+                if is_sound:
+                    task = partial(use, self._read_recipes(content, recipes))
+            except BundleFormatError as exc:
+                yield Finding(filename=content.recipes.filename, error=exc)
             yield from self._content(listed[len(small) :], task)
         yield from self._unpack([TAR_END], lambda member: nowhere, threads, progress)
         if not self._is_lost:
@@ -145,23 +205,24 @@ class Walk:
 
     def _content(self, packs: Sequence[Member], task: Callable[[Read], None]) -> Iterator[Finding]:
         """Give a task the content, then read what it left; each bad pack is a finding, and so is the task's fault."""
-        stream = ContentStream((piece for pack in packs for piece in pack.pieces()), self._pack_data)
+        stream = PieceStream((piece for pack in packs for piece in pack.pieces()), self._pack_data)
         action: Callable[[], None] = partial(task, stream.read)
         while not self._is_lost and not stream.is_finished:
             try:
                 action()
                 stream.finish()
+            except Refusal as exc:
+                yield Finding(filename=None, error=BundleFormatError(f"{self._name}: {exc}"))
             except (BundleFormatError, IntegrityError) as exc:
                 yield Finding(filename=stream.filename or None, error=exc)
             action = _nothing
 
-    def _use(self, use: Callable[[Recipes, Read], None], content: Content, data: bytearray, read: Read) -> None:
+    def _read_recipes(self, content: Content, data: bytearray) -> Recipes:
         artifacts = [(artifact.filename, artifact.size) for artifact in self._manifest.rebuilt]
         with refusals(f"{content.recipes.filename} in {self._name}"):
-            recipes = Recipes(bytes(data), artifacts, content.size)
+            member = bytes(data)
             data.clear()
-        with refusals(self._name):
-            use(recipes, read)
+            return Recipes(member, artifacts, content.size)
 
     def _pack_data(self, piece: Piece) -> Generator[memoryview, None, None]:
         frame, subject = None, f"{piece.member.filename} in {self._name}"

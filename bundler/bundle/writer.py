@@ -2,9 +2,8 @@
 
 The second door for hashes: what goes in is hashed while it is packed, files against the manifest, blobs against the
 recipes, and what isn't as promised ends the writing with its name. The bytes depend on manifest, layout, files and
-level alone: not on threads, clock or disk. Several packs are made at once, each by one thread, which finds the most;
-where no other pack can be made meanwhile, zstd's own threads take part. Memory: for each thread a compressor's window
-and a pack that waits to be written, however many there are.
+level alone: not on threads, clock or disk. Memory: one pack's window, what is inflated ahead, and a few frames for each
+thread.
 
 Writing a final name is the caller's business (`publication.publish_file`), and so are the choice of files and the
 layout. What was written isn't read back here: whoever reads it checks all of it.
@@ -14,17 +13,16 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from importlib import resources
 from itertools import chain
 from typing import BinaryIO
 
 from bundler.bundle.ahead import Turn, in_order
-from bundler.bundle.blob_sources import RunOfPacks, runs_of_packs
-from bundler.bundle.container import checksum, compress_frame, compress_pack, integrity_frame, seek_table
+from bundler.bundle.blob_sources import Cutting, blob_pieces
+from bundler.bundle.container import PackCompressor, checksum, compress_frame, integrity_frame, seek_table
 from bundler.bundle.expander import PORTABLE_NAME
 from bundler.bundle.manifest import MANIFEST_NAME, Artifact, Manifest, Pack
 from bundler.bundle.members import TAR_END, Member, Piece, members
@@ -38,10 +36,8 @@ EXPANDER_NAME = "expand.py"
 #: zstd's, for packs.
 DEFAULT_LEVEL = 9
 
-#: A piece's frame, in parts, and its checksum.
-_Packed = tuple[Piece, list[bytes], int]
+_Packed = tuple[Piece, bytes, int]
 _Open = Callable[[Artifact], BinaryIO]
-_Progress = Callable[[int], object]
 
 
 def expander_program() -> bytes:
@@ -68,45 +64,59 @@ def write_bundle(
     layout: Layout | None = None,
     level: int = DEFAULT_LEVEL,
     threads: int,
-    progress: _Progress = lambda size: None,
+    progress: Callable[[int], object] = lambda size: None,
 ) -> int:
     """Write a bundle and give its size in bytes; `progress` is told the bytes of all members while they are packed.
 
-    `layout` is what the manifest's content was made from. Artifacts are opened, and progress is told, on any thread.
+    `layout` is what the manifest's content was made from. Where there is one, artifacts are opened on several threads.
 
     Raises:
         IntegrityError: a document or an artifact isn't what the manifest or its recipe states.
         BundleFormatError: the manifest is one that no reader would take.
     """
-    frames = _Frames(stream)
+    frames = _Frames(stream, progress)
     if layout is not None and manifest.content is not None:
         documents = {**documents, manifest.content.recipes.filename: layout.recipes}
-    frames.write(in_order(_jobs(_sources(manifest, documents, open_artifact), progress), threads))
+    frames.write_members(_sources(manifest, documents, open_artifact), threads)
     if layout is not None and manifest.content is not None:
         artifacts = {artifact.filename: artifact for artifact in manifest.rebuilt}
-        runs = runs_of_packs(layout.packs, layout.placed, lambda name: open_artifact(artifacts[name]))
-        packing = _Packing(level=level, threads=threads, progress=progress)
-        # No pack is begun while as many wait to be written as there are threads: they are large.
-        frames.write(in_order(packing.jobs(members(manifest.content.packs), runs), threads, ahead=0))
-    frames.write(in_order(_jobs([(TAR_END, io.BytesIO())], progress), threads))
+        with closing(blob_pieces(layout.placed, lambda name: open_artifact(artifacts[name]), threads)) as pieces:
+            content = Cutting(pieces)
+            packs = [next(member.pieces()) for member in members(manifest.content.packs)]
+            compressor = PackCompressor(level=level, largest=max(pack.size for pack in packs), threads=threads)
+            for pack in packs:
+                frames.write_pack(pack, content.take(pack.data_size), compressor)
+            content.finish()
+    frames.write_members([(TAR_END, io.BytesIO())], threads)
     return frames.finish()
 
 
 class _Frames:
     """The frames that have been written, and what the end of the file says of them."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, progress: Callable[[int], object]) -> None:
         self._stream = stream
+        self._progress = progress
         self._checksums: list[int] = []
         self._entries: list[tuple[int, int]] = []
 
-    def write(self, frames: Generator[_Packed, None, None]) -> None:
-        """Write frames in their order; whatever makes them has ended when this returns."""
-        with closing(frames):
-            for piece, parts, crc in frames:
-                self._stream.writelines(parts)
-                self._checksums.append(crc)
-                self._entries.append((sum(map(len, parts)), piece.size))
+    def write_members(self, sources: Iterable[tuple[Member, BinaryIO]], threads: int) -> None:
+        """Write members whose frames are small, several at once."""
+        with closing(in_order(_jobs(sources), threads)) as packed:
+            for piece, frame, crc in packed:
+                self._stream.write(frame)
+                self._add(crc, len(frame), piece)
+                self._progress(piece.data_size)
+
+    def write_pack(self, piece: Piece, content: Iterable[bytes], compressor: PackCompressor) -> None:
+        """Write a pack: one frame."""
+        crc = size = 0
+        data = chain([piece.header], self._told(content), [piece.padding])
+        for part in compressor.compress(data, piece.size):
+            self._stream.write(part)
+            crc = checksum(part, crc)
+            size += len(part)
+        self._add(crc, size, piece)
 
     def finish(self) -> int:
         """Write what follows the tar; give the size of it all."""
@@ -115,6 +125,15 @@ class _Frames:
         self._stream.write(integrity)
         self._stream.write(table)
         return sum(size for size, _ in self._entries) + len(integrity) + len(table)
+
+    def _told(self, content: Iterable[bytes]) -> Iterator[bytes]:
+        for part in content:
+            self._progress(len(part))
+            yield part
+
+    def _add(self, crc: int, size: int, piece: Piece) -> None:
+        self._checksums.append(crc)
+        self._entries.append((size, piece.size))
 
 
 def _sources(
@@ -130,18 +149,18 @@ def _sources(
             yield member, source
 
 
-def _jobs(sources: Iterable[tuple[Member, BinaryIO]], progress: _Progress) -> Iterator[Callable[[], _Packed]]:
+def _jobs(sources: Iterable[tuple[Member, BinaryIO]]) -> Iterator[Callable[[], _Packed]]:
     for member, source in sources:
         state, turn = hashlib.sha256(), None
         for piece in member.pieces():
             data = source.read(piece.data_size)
             turn = Turn(turn)
-            yield partial(_pack, piece, data, state, turn, progress)
+            yield partial(_pack, piece, data, state, turn)
         if source.read(1):
             raise _wrong_size(member, "more")
 
 
-def _pack(piece: Piece, data: bytes, state: hashlib._Hash, turn: Turn, progress: _Progress) -> _Packed:
+def _pack(piece: Piece, data: bytes, state: hashlib._Hash, turn: Turn) -> _Packed:
     with turn:
         frame = compress_frame(b"".join((piece.header, data, piece.padding)))
         turn.wait()
@@ -150,39 +169,7 @@ def _pack(piece: Piece, data: bytes, state: hashlib._Hash, turn: Turn, progress:
             raise _wrong_size(piece.member, "fewer")
         if piece.is_last and piece.member.digest is not None and state.hexdigest() != piece.member.digest.hexdigest:
             raise _wrong_digest(piece.member.filename, piece.member.digest, state.hexdigest())
-    progress(len(data))
-    return piece, [frame], checksum(frame)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Packing:
-    level: int
-    threads: int
-    progress: _Progress
-
-    def jobs(self, packs: Sequence[Member], runs: Iterable[RunOfPacks]) -> Iterator[Callable[[], _Packed]]:
-        left = [next(member.pieces()) for member in reversed(packs)]
-        for run in runs:
-            turn = None
-            for _ in run.packs:
-                turn, piece = Turn(turn), left.pop()
-                is_alone = len(run.packs) > 1 or not left
-                yield partial(self._pack, piece, run, turn, workers=self.threads if is_alone else 0)
-
-    def _pack(self, piece: Piece, run: RunOfPacks, turn: Turn, *, workers: int) -> _Packed:
-        parts, crc = [], 0
-        with turn:
-            turn.wait()
-            content = chain([piece.header], self._told(run.take(piece.data_size)), [piece.padding])
-            for part in compress_pack(content, piece.size, level=self.level, workers=workers):
-                parts.append(part)
-                crc = checksum(part, crc)
-        return piece, parts, crc
-
-    def _told(self, content: Iterable[bytes]) -> Iterator[bytes]:
-        for part in content:
-            yield part
-            self.progress(len(part))
+    return piece, frame, checksum(frame)
 
 
 def _wrong_size(member: Member, actual: str) -> IntegrityError:

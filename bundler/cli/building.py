@@ -41,7 +41,7 @@ __all__ = ["build"]
 @option(
     "--no-recompress",
     is_flag=True,
-    help="Keep every file as it is: built at once, unpacked by tar alone, and about a third larger.",
+    help="Keep every file as it is: built at once, unpacked by tar alone, and a third to more than twice as large.",
 )
 @display_options
 @click.pass_obj

@@ -1,9 +1,10 @@
 """Dissecting: each artifact is taken apart and proven as soon as it is here, while others are still on their way.
 
 Threads work on whatever is here, the largest artifact first: a large one at the end would leave the other cores idle.
-A recipe that the cache remembers is taken as it is, since it proves itself there and is kept under the artifact's
-SHA-256. What it says of single blobs is held against the artifact by whoever packs; if that fails, `forget` drops what
-was remembered, and all of it is proven anew. Before an artifact is taken apart its SHA-256 is checked once more.
+A recipe that the cache remembers is taken if its size and its literals are the artifact's; else it is proven anew. Its
+blobs are held against the artifacts that they are taken from by whoever packs; if that fails, `forget` drops all that
+was remembered. Nobody inflates the other places of a blob, nor deflates anything: whoever expands finds out about them.
+Before an artifact is taken apart its SHA-256 is checked once more.
 
 Recipes are handed out encoded: as objects they would take fifty times the memory. Leaving the block stops everything
 at the next read. Where no exact zlib is found, processes stand in for threads, since the encoder in plain Python would
@@ -15,7 +16,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor, as_completed
 from multiprocessing import active_children
 from pathlib import Path
 from queue import PriorityQueue
@@ -24,10 +25,11 @@ from typing import BinaryIO, NamedTuple
 from bundler.bundle.ahead import THREADS
 from bundler.bundle.deflate import Engine, workers
 from bundler.bundle.dissection import dissect
+from bundler.bundle.recipes import Recipe
 from bundler.cache.blobs import open_plain
 from bundler.cache.store import Store
 from bundler.digests import Digest
-from bundler.errors import IntegrityError
+from bundler.errors import BundleFormatError, EnvironmentProblem, IntegrityError
 from bundler.operations.engines import choose_engine
 from bundler.operations.progress import Progress
 
@@ -86,7 +88,7 @@ class Dissecting:
 
         Raises:
             IntegrityError: an artifact isn't what it was when it came.
-            EnvironmentProblem: it can't be read any more.
+            EnvironmentProblem: it can't be read any more, or the process that took it apart has died.
         """
         late = [job for job in self._jobs if not job.done()]
         if late:
@@ -113,7 +115,7 @@ class Dissecting:
 
     def _take_largest(self) -> tuple[_Artifact, bytes]:
         artifact = self._waiting.get()
-        known = self._store.responses.recipe(artifact.digest, by=DISSECTION)
+        known = self._known(artifact)
         if known is not None:
             self._remembered.append(artifact)
             return artifact, known
@@ -121,6 +123,17 @@ class Dissecting:
             recipe = self._proven(artifact, _Stoppable(stream, self._stop))
         self._store.responses.store_recipe(artifact.digest, recipe, by=DISSECTION)
         return artifact, recipe
+
+    def _known(self, artifact: _Artifact) -> bytes | None:
+        """The recipe that the cache remembers, if it may be that of this artifact."""
+        recipe = self._store.responses.recipe(artifact.digest, by=DISSECTION)
+        if recipe is None:
+            return None
+        with self._store.blobs.open(artifact.digest) as stream:
+            try:
+                return recipe if Recipe.decode(recipe).fits(stream, -artifact.minus_size) else None
+            except BundleFormatError:
+                return None
 
     def _proven(self, artifact: _Artifact, stream: BinaryIO) -> bytes:
         actual = Digest.of(stream)
@@ -130,7 +143,11 @@ class Dissecting:
         engine, processes = self._means()
         if processes is None:
             return dissect(stream, engine).encode()
-        return processes.submit(_dissect_file, self._store.blobs.path(artifact.digest), engine).result()
+        try:
+            return processes.submit(_dissect_file, self._store.blobs.path(artifact.digest), engine).result()
+        except BrokenExecutor as exc:
+            message = f"the process that took {artifact.filename} apart has died"
+            raise EnvironmentProblem(message, hint="see that there is enough memory, or use --no-recompress") from exc
 
     def _means(self) -> tuple[Engine, Executor | None]:
         """The engine, and processes where it is one that threads don't speed up; chosen when they are first needed."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import random
 import struct
 import tracemalloc
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from bundler.bundle.container import (
     CompressedFrame,
     FrameReader,
+    PackCompressor,
     checksum,
     compress_frame,
     decompress_frame,
@@ -296,3 +298,75 @@ def test_a_large_frame_costs_its_window_and_not_more() -> None:
         assert tracemalloc.get_traced_memory()[1] < 4 << 20  # zstd's own window isn't Python's
     finally:
         tracemalloc.stop()
+
+
+#: Machine code and text, more than half of it far away; several jobs of zstd's.
+PACK = b"".join(
+    random.Random(number % 5).randbytes(100_000) + b"%d, " * 50_000 % ((number,) * 50_000) for number in range(12)
+)
+
+
+def packed(content: bytes, *, level: int = 9, threads: int = 2, cut: int = 65_536, largest: int | None = None) -> bytes:
+    compressor = PackCompressor(level=level, largest=largest or len(content), threads=threads)
+    return compressed_by(compressor, content, cut)
+
+
+def compressed_by(compressor: PackCompressor, content: bytes, cut: int = 65_536) -> bytes:
+    pieces = (content[start : start + cut] for start in range(0, len(content), cut))
+    return b"".join(compressor.compress(pieces, len(content)))
+
+
+@pytest.mark.parametrize("size", [*BORDERS[1:], len(PACK)])
+def test_a_pack_is_one_frame_in_our_form(size: int) -> None:
+    content = PACK[:size] if size <= len(PACK) else bytes(size)
+    frames = reader(packed(content))
+    frame = frames.frame(size)
+    assert decompress_frame(frame) == content
+    assert frame.content_size == size
+    assert frames.position == len(packed(content))
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("level", [1, 9, 13, 19])
+def test_a_pack_does_not_depend_on_threads_or_cuts(level: int, threads: int) -> None:
+    expected = packed(PACK, level=level)
+    assert packed(PACK, level=level, threads=threads) == expected
+    assert packed(PACK, level=level, threads=threads, cut=1 << 20) == expected
+    assert packed(PACK, level=level, threads=threads, cut=len(PACK)) == expected
+
+
+def test_a_pack_does_not_depend_on_those_before_it() -> None:
+    compressor = PackCompressor(level=9, largest=len(PACK), threads=2)
+    compressed_by(compressor, PACK[::-1])
+    assert compressed_by(compressor, PACK) == packed(PACK)
+    assert compressed_by(compressor, PACK[:1000]) == packed(PACK[:1000], largest=len(PACK))
+    assert compressed_by(compressor, PACK) == packed(PACK)
+
+
+@pytest.mark.parametrize("level", range(1, 20))
+def test_every_level_gives_the_content_back_and_finds_what_is_far_away(level: int) -> None:
+    content = PACK[:900_000]
+    frame = packed(content + PACK[:100_000], level=level)
+    assert decompress_frame(reader(frame).frame()) == content + PACK[:100_000]
+    assert len(frame) < len(packed(content, level=level)) + 2000
+
+
+def test_a_frame_comes_in_pieces() -> None:
+    noise = random.Random(1).randbytes(5 << 20)
+    sizes = [len(part) for part in PackCompressor(level=1, largest=len(noise), threads=1).compress([noise], len(noise))]
+    assert len(sizes) > 4
+    assert max(sizes) <= 1 << 20
+
+
+def test_a_pack_that_is_cut_off_is_no_frame() -> None:
+    compressor = PackCompressor(level=9, largest=1000, threads=1)
+    with pytest.raises(zstandard.ZstdError, match="size"):
+        list(compressor.compress([bytes(999)], 1000))
+
+
+@given(st.lists(st.binary(max_size=300)))
+def test_a_checksum_may_be_taken_in_parts(parts: list[bytes]) -> None:
+    crc = 0
+    for part in parts:
+        crc = checksum(part, crc)
+    assert crc == checksum(b"".join(parts))

@@ -4,6 +4,7 @@ import functools
 import os
 import random
 import zlib
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given, settings
@@ -11,10 +12,16 @@ from hypothesis import strategies as st
 
 from bundler.bundle import deflate
 from bundler.bundle.deflate import Compressor, Engine
+from bundler.bundle.recipes import PIECE
 
 zlib_ng = pytest.importorskip("zlib_ng.zlib_ng")
 
 TEXT = b" ".join(b"%d" % (number * 7919 % 1000) for number in range(50_000))
+
+
+def deflated(engine: Engine, pieces: Iterable[bytes], level: int, mem_level: int) -> bytes:
+    compressor = engine.compressor(level, mem_level)
+    return b"".join([*map(compressor.compress, pieces), compressor.flush()])
 
 
 def library() -> Engine:
@@ -60,7 +67,7 @@ def test_where_nothing_is_exact_the_plain_encoder_is_taken() -> None:
 
 
 def job(engine: Engine, data: bytes) -> tuple[int, bytes]:
-    return os.getpid(), engine.deflate(data, 6, 8)
+    return os.getpid(), deflated(engine, [data], 6, 8)
 
 
 @pytest.mark.parametrize("engine", [deflate.choose(zlib_ng), deflate.choose(zlib_ng, ()), deflate.choose()])
@@ -83,41 +90,39 @@ def test_an_engine_that_fails_is_not_exact() -> None:
     assert not deflate.is_exact(deflate.of_module(Broken()))
 
 
-@given(st.lists(st.integers(0, 40_000), max_size=3), st.sampled_from([1, 4, 6]), st.sampled_from([8, 9]))
+@given(st.integers(0, 120_000), st.integers(0, 50_000), st.sampled_from([1, 4, 6]), st.sampled_from([8, 9]))
 @settings(max_examples=5, deadline=None)
-def test_all_exact_engines_agree_however_the_content_is_cut(sizes: list[int], level: int, mem_level: int) -> None:
-    cuts = [TEXT[sum(sizes[:place]) % len(TEXT) :][:size] for place, size in enumerate(sizes)]
-    whole = zlib.compressobj(level, zlib.DEFLATED, -15, mem_level)
-    expected = whole.compress(b"".join(cuts)) + whole.flush()
+def test_all_exact_engines_agree(size: int, start: int, level: int, mem_level: int) -> None:
+    content = TEXT[start:][:size]
+    expected = deflated(deflate.of_module(zlib), [content], level, mem_level)
     for engine in engines():
-        assert b"".join(engine.deflate_pieces(cuts, level, mem_level)) == expected, engine.name
+        assert deflated(engine, cut(content, 1 << 16), level, mem_level) == expected, engine.name
 
 
-def cut_by_hand(data: bytes, size: int) -> bytes:
-    compressor = zlib.compressobj(6, zlib.DEFLATED, -15, 8)
-    return b"".join(compressor.compress(data[at : at + size]) for at in range(0, len(data), size)) + compressor.flush()
+def cut(data: bytes, size: int) -> list[bytes]:
+    return [data[at : at + size] for at in range(0, len(data), size)]
 
 
-def test_zlibs_bytes_depend_on_the_cuts_and_ours_do_not() -> None:
+def test_zlibs_bytes_depend_on_the_cuts_but_for_multiples_of_64_kib() -> None:
     chance = random.Random(1)
     data = bytearray(byte & 63 for byte in chance.randbytes(140_000))  # all noise would be stored
     # A match right where the window may move, at the greatest distance: taken only if the window hasn't moved yet.
     data[65_100:65_274] = data[40_000:40_174]
     data[65_274:65_300] = data[32_768:32_794] = bytes(range(128, 154))
-    whole = cut_by_hand(bytes(data), len(data))
-    assert cut_by_hand(bytes(data), 65_400) != whole
-    engine = deflate.of_module(zlib)
-    for size in (1000, 65_400, 1 << 16, 1 << 20):
-        pieces = [bytes(data[at : at + size]) for at in range(0, len(data), size)]
-        assert b"".join(engine.deflate_pieces(pieces, 6, 8)) == whole
+    engine, content = deflate.of_module(zlib), bytes(data)
+    whole = deflated(engine, [content], 6, 8)
+    assert deflated(engine, cut(content, 65_400), 6, 8) != whole
+    for size in (1 << 16, 1 << 17, PIECE):
+        assert size % (1 << 16) == 0
+        assert deflated(engine, cut(content, size), 6, 8) == whole
 
 
 def test_a_library_takes_large_and_empty_pieces() -> None:
     engine = library()
     for data in (b"", b"a", TEXT * 8, random.Random(2).randbytes(300_000)):
-        assert zlib.decompress(engine.deflate(data, 6, 8), -15) == data
+        assert zlib.decompress(deflated(engine, [data], 6, 8), -15) == data
 
 
 def test_a_library_refuses_what_zlib_refuses() -> None:
     with pytest.raises(OSError, match="deflateInit2 failed with -2"):
-        library().deflate(b"", 6, 99)
+        deflated(library(), [], 6, 99)

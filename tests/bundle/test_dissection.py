@@ -8,21 +8,26 @@ import random
 import shutil
 import struct
 import subprocess
+import sys
 import sysconfig
 import tarfile
+import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bundler.bundle import deflate, recipes
+from bundler.bundle import deflate, dissection, expander
 from bundler.bundle.dissection import INLINE, dissect
-from bundler.bundle.recipes import PIECE, Blob, Copy, Deflated, Literal, Recipe, assemble
+from bundler.bundle.packs import Layout, lay_out
+from bundler.bundle.recipes import PIECE, Blob, Copy, Deflated, Literal, Recipe, read_blob
+from bundler.bundle.soundness import CONTENT_RATIO
 from bundler.digests import Digest
 from tests.end_to_end.running import PIP, run
 
@@ -32,23 +37,41 @@ NOISE = random.Random(1).randbytes(400_000)
 
 
 def round_trip(data: bytes) -> Recipe:
-    """Take apart, put together, and see that both the law and the encoding hold."""
-    stream = io.BytesIO(data)
-    recipe = dissect(stream, ENGINE)
-    places = {
-        step.blob: (offset, isinstance(step, Deflated))
-        for offset, step in zip(recipe.offsets, recipe.steps, strict=True)
-        if not isinstance(step, Literal)
-    }
-    contents = {
-        blob: b"".join(recipes.read_blob(stream, offset, blob.size, is_deflated=is_deflated))
-        for blob, (offset, is_deflated) in places.items()
-    }
-    assert all(Blob(Digest.sha256(content), len(content)) == blob for blob, content in contents.items())
-    assert b"".join(assemble(recipe, lambda blob: [contents[blob]], ENGINE)) == data
+    """Take apart, lay out, put together, and see that both the law and the encoding hold."""
+    recipe = dissect(io.BytesIO(data), ENGINE)
     assert recipe.size == len(data)
     assert Recipe.decode(recipe.encode()) == recipe
+    assert recipe.fits(io.BytesIO(data), len(data))
+    layout = lay_out([("a.whl", lambda: recipe)])
+    if layout is None:
+        assert not streams(recipe)
+        for offset, step in zip(recipe.offsets, recipe.steps, strict=True):
+            if isinstance(step, Copy):
+                assert step.blob == Blob(Digest.sha256(data[offset:][: step.size]), step.size)
+    else:
+        assert rebuilt(layout, data) == data
     return recipe
+
+
+def rebuilt(layout: Layout, data: bytes) -> bytes:
+    """What comes out of a bundle with that layout; the content is read out of the artifact."""
+    artifact = io.BytesIO(data)
+    content = io.BytesIO()
+    for blob in layout.placed:
+        read = b"".join(read_blob(artifact, blob.offset, blob.size, is_deflated=blob.is_deflated))
+        assert (len(read), hashlib.sha256(read).digest()) == (blob.size, blob.digest)
+        content.write(read)
+    size = content.tell()
+    content.seek(0)
+    recipes = expander.Recipes(layout.recipes, [("a.whl", len(data))], size)
+    with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(1) as pool:
+        expander.rebuild(recipes, content.read, directory, pool, ENGINE.compressor, lambda size: None)
+        return Path(directory, "a.whl").read_bytes()
+
+
+def deflated(content: bytes, level: int, mem_level: int) -> bytes:
+    compressor = ENGINE.compressor(level, mem_level)
+    return compressor.compress(content) + compressor.flush()
 
 
 def streams(recipe: Recipe) -> list[Deflated]:
@@ -108,14 +131,14 @@ HEADER = struct.pack("<4sHHHHHLLLHH", b"PK\3\4", 20, 0, 8, 0, 0, 0, 0, 0, 1, 0) 
 
 @pytest.mark.parametrize("level", [6, 9])
 def test_the_setting_is_found(level: int) -> None:
-    packed = ENGINE.deflate(bytes(byte % 5 for byte in NOISE), level, 8)
+    packed = deflated(bytes(byte % 5 for byte in NOISE), level, 8)
     (step,) = streams(round_trip(HEADER + packed))
     assert (step.level, step.mem_level, step.size) == (level, 8, len(packed))
 
 
 @pytest.mark.parametrize("setting", [(1, 8), (6, 9)])
 def test_settings_that_nobody_uses_are_not_tried(setting: tuple[int, int]) -> None:
-    assert streams(round_trip(HEADER + ENGINE.deflate(bytes(byte % 5 for byte in NOISE), *setting))) == []
+    assert streams(round_trip(HEADER + deflated(bytes(byte % 5 for byte in NOISE), *setting))) == []
 
 
 class Counting:
@@ -136,7 +159,7 @@ class Counting:
 
 def test_the_first_bytes_that_differ_end_an_attempt() -> None:
     content = bytes(byte % 64 for byte in NOISE) * 20
-    data = HEADER + ENGINE.deflate(content, 2, 8)
+    data = HEADER + deflated(content, 2, 8)
     Counting.total = 0
     assert streams(dissect(io.BytesIO(data), replace(ENGINE, compressor=Counting))) == []
     assert 0 < Counting.total <= 2 * PIECE < len(content)
@@ -213,7 +236,7 @@ def test_a_stream_of_nothing_stays_as_it_is() -> None:
 
 def test_a_gzip_header_with_all_its_fields_is_passed() -> None:
     header = b"\x1f\x8b\x08\x1e" + bytes(6) + b"\5\0extra" + b"name\0" + b"comment\0" + b"\1\2"
-    assert len(streams(round_trip(header + ENGINE.deflate(WORDS, 9, 8) + bytes(8)))) == 1
+    assert len(streams(round_trip(header + deflated(WORDS, 9, 8) + bytes(8)))) == 1
 
 
 SAMPLES = [zipped(FILES), zipped(FILES, streamed=True, level=9), gzip.compress(WORDS) + gzip.compress(NOISE[:900])]
@@ -251,38 +274,34 @@ def test_the_law_holds_for_what_the_zip_program_writes(options: list[str], tmp_p
     round_trip((tmp_path / "out.zip").read_bytes())
 
 
-def hatchling(root: Path) -> None:
-    backend = pytest.importorskip("hatchling.build")
-    backend.build_wheel(".")
-    backend.build_sdist(".")
+BACKENDS = {
+    "hatchling": "hatchling.build",
+    "setuptools": "setuptools.build_meta",
+    "flit_core": "flit_core.buildapi",
+}
 
 
-def setuptools(root: Path) -> None:
-    pytest.importorskip("setuptools", minversion="70.1")  # the first that makes wheels by itself
-    backend = pytest.importorskip("setuptools.build_meta")
-    backend.build_wheel(str(root))
-    backend.build_sdist(str(root))
-
-
-def flit(root: Path) -> None:
-    backend = pytest.importorskip("flit_core.buildapi")
-    backend.build_wheel(".")
-    backend.build_sdist(".")
-
-
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("build", [hatchling, setuptools, flit])
-def test_wheels_and_sdists_of_build_backends_are_rebuilt(
-    build: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("package", BACKENDS)
+def test_wheels_and_sdists_of_build_backends_are_rebuilt(package: str, tmp_path: Path) -> None:
+    require(package, minimum=(70, 1) if package == "setuptools" else ())  # the first that makes wheels by itself
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\nversion = "1.0"\ndescription = "a demo"\n')
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo" / "__init__.py").write_bytes(b"A = '''" + WORDS + b"'''\n")
-    monkeypatch.chdir(tmp_path)
-    build(tmp_path)
+    # As any frontend runs it: setuptools can't be imported where distutils has been.
+    program = f"import {BACKENDS[package]} as backend; backend.build_wheel('.'); backend.build_sdist('.')"
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, capture_output=True)
     for path in made_in(tmp_path):
         recipe = round_trip(path.read_bytes())
         assert sum(step.size for step in streams(recipe)) > path.stat().st_size // 2
+
+
+def require(package: str, minimum: tuple[int, ...]) -> None:
+    try:
+        found = version(package)
+    except PackageNotFoundError:
+        pytest.skip(f"no {package} here")
+    if tuple(int(part) for part in found.split(".")[:2]) < minimum:
+        pytest.skip(f"{package} {found} is too old")
 
 
 def made_in(directory: Path) -> list[Path]:
@@ -324,6 +343,20 @@ def test_a_bomb_is_inflated_to_a_ceiling_only() -> None:
     data = bomb(80 << 20)
     assert streams(dissect(io.BytesIO(data), ENGINE)) == []
     assert round_trip(data).size == len(data)
+
+
+@pytest.mark.parametrize(("ratio", "is_taken"), [(CONTENT_RATIO - 1, True), (CONTENT_RATIO, False)])
+def test_no_recipe_asks_for_more_content_than_readers_allow(
+    ratio: int, is_taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dissection, "CONTENT_SLACK", 1 << 20)
+    copied = zipped({"a": NOISE[:200_000]}, method=zipfile.ZIP_STORED)
+    data = copied
+    for _ in range(4):  # until the number of zeros fits to the size that follows from it
+        data = gzip.compress(bytes((1 << 20) + ratio * len(data) - (8 << 10)), mtime=0) + copied
+    recipe = round_trip(data)
+    assert bool(streams(recipe)) is is_taken
+    assert sum(blob.size for blob in recipe.blobs) <= (1 << 20) + CONTENT_RATIO * len(data)
 
 
 def test_many_headers_are_tried_to_a_ceiling_only() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import shutil
 import subprocess
@@ -163,7 +164,7 @@ def test_a_strange_encoder_is_never_run(
     assert [*tmp_path.iterdir()] == [directory]
 
 
-def test_a_worker_that_is_killed_is_a_problem_of_the_machine(
+def test_threads_that_can_not_be_had_are_a_problem_of_the_machine(
     unpacked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(count: int) -> None:
@@ -171,6 +172,20 @@ def test_a_worker_that_is_killed_is_a_problem_of_the_machine(
 
     monkeypatch.setattr(expander, "ThreadPoolExecutor", refuse)
     assert "can't start" in refused(capsys, unpacked, tmp_path / "wheelhouse", code=7)
+    assert [*tmp_path.iterdir()] == [unpacked]
+
+
+def dying(source: bytes, level: int, mem_level: int) -> None:
+    os._exit(1)
+
+
+def test_a_process_that_dies_is_a_problem_of_the_machine(
+    unpacked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(expander, "is_exact", lambda deflate: False)
+    monkeypatch.setattr(expander, "by_portable", dying)
+    assert expander.main([str(unpacked), str(tmp_path / "wheelhouse")]) == 7
+    assert "terminated" in capsys.readouterr().err
     assert [*tmp_path.iterdir()] == [unpacked]
 
 
@@ -248,22 +263,23 @@ def test_a_cut_bundle_is_refused(bundle: Path, part: float, capsys: pytest.Captu
 
 
 class Lying(Compact):
-    """Its list is about the lies."""
+    """Its list is about the lies; its two artifacts are of one size."""
 
     def __init__(self) -> None:
-        super().__init__({}, {"a-1.0-py3-none-any.whl": wheel({"a.py": b"print(1)\n" * 30})})
+        super().__init__({}, {f"{name}-1.0-py3-none-any.whl": wheel({name: name.encode() * 300}) for name in "ab"})
+        assert len({*map(len, self.artifacts.values())}) == 1
 
 
 def lie_of_order(lying: Lying) -> None:
-    lying.recipes = [recipe + b"" for recipe in reversed(lying.recipes)] + [leb128(0)]
+    lying.recipes.reverse()
 
 
 def lie_of_literals(lying: Lying) -> None:
-    lying.recipes = [lying.recipes[0][:-1] + b"!"]
+    lying.recipes[0] = lying.recipes[0][:-1] + b"!"
 
 
 def lie_of_length(lying: Lying) -> None:
-    lying.recipes = [lying.recipes[0] + b"!"]
+    lying.recipes[0] += b"!"
 
 
 def lie_of_content(lying: Lying) -> None:
@@ -279,7 +295,7 @@ def lie_of_size(lying: Lying) -> None:
     size = len(lying.artifacts["a-1.0-py3-none-any.whl"])
     lying.packs, lying.blobs = [b"abcd"], hashlib.sha256(hashlib.sha256(b"abcd").digest()).digest()
     parts = leb128(2), leb128(2), leb128(4), leb128(3), leb128(12), leb128(4 * (size - 3)), bytes(size - 3)
-    lying.recipes = [b"".join(parts)]
+    lying.recipes = [b"".join(parts)] * 2
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import random
+import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from importlib import resources
+from itertools import accumulate
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bundler.bundle import deflate, expander
-from bundler.bundle.expander import Recipes, Refusal, Use, by_zlib, is_exact, read_index, read_recipe, rebuild
+from bundler.bundle.expander import LITERAL, USE, Recipes, Refusal, by_zlib, is_exact, read_index, read_steps, rebuild
 from bundler.bundle.recipes import Blob, Copy, Deflated, Literal, Recipe
 from bundler.digests import Digest
 from tests.bundle.samples import Compact, leb128, sdist, wheel
@@ -81,30 +83,33 @@ STEPS = st.lists(
 def test_what_bundler_writes_is_what_is_read(steps: list[Literal | Copy | Deflated]) -> None:
     recipe = Recipe(tuple(steps))
     data = recipe.encode_placed(lambda blob: blob.size << 9)
-    literals, uses = read_recipe(data, recipe.size, 1 << 20)
-    assert literals == [
+    expected: list[tuple[int, ...]] = []
+    literals = 0
+    for offset, step in zip(recipe.offsets, steps, strict=True):
+        if isinstance(step, Literal):
+            expected.append((LITERAL, offset, step.size, literals, step.size))
+            literals += step.size
+        else:
+            setting = 2 * step.level + step.mem_level - 8 if isinstance(step, Deflated) else 0
+            expected.append((setting, offset, step.size, step.blob.size << 9, step.blob.size))
+    assert [*read_steps(data, recipe.size, 1 << 20)] == expected
+    member = leb128(len(data)) + data
+    found = Recipes(member, [("a.whl", recipe.size)], 1 << 20, has_gaps=True)
+    assert [*found.literals(0)] == [
         (offset, step.data) for offset, step in zip(recipe.offsets, steps, strict=True) if isinstance(step, Literal)
     ]
-    expected = []
-    for offset, step in zip(recipe.offsets, steps, strict=True):
-        if isinstance(step, Copy):
-            expected.append(Use(step.blob.size << 9, step.blob.size, 0, step.size, offset))
-        elif isinstance(step, Deflated):
-            setting = 2 * step.level + step.mem_level - 8
-            expected.append(Use(step.blob.size << 9, step.blob.size, setting, step.size, offset))
-    assert uses == expected
 
 
 @given(st.binary(max_size=60), st.integers(0, 100), st.integers(0, 100))
 @settings(max_examples=500)
 def test_any_bytes_are_a_recipe_or_refused(data: bytes, size: int, content_size: int) -> None:
     try:
-        literals, uses = read_recipe(data, size, content_size)
+        steps = [*read_steps(data, size, content_size)]
     except Refusal:
         return
-    spans = sorted([(offset, len(part)) for offset, part in literals] + [(use.offset, use.stream_size) for use in uses])
-    assert sum(length for _, length in spans) == size
-    assert all(use.start + use.size <= content_size for use in uses)
+    assert [offset for _, offset, *_ in steps] == [0, *accumulate(length for _, _, length, *_ in steps)][: len(steps)]
+    assert sum(length for _, _, length, *_ in steps) == size
+    assert all(start + size <= content_size for setting, _, _, start, size in steps if setting != LITERAL)
 
 
 @given(st.data())
@@ -136,11 +141,11 @@ def test_changed_recipes_are_read_or_refused(data: st.DataObject) -> None:
         (numbers(0), "as long as"),
         (numbers(1, 40) + b"nine char", "as long as"),
         (numbers(1, 40) + b"eleven char", "as long as"),
-        (numbers(1, 44) + b"eleven char", "as long as"),
+        (numbers(1, 44) + b"eleven char", "can't be"),
         (numbers(1, 1, 10) + b"more", "as long as"),
-        (numbers(2, 1, 10, 0), "no bytes"),
-        (numbers(2, 1, 10, 1, 0), "no bytes"),
-        (numbers(2, 1, 10, 2, 3, 0, 12), "no bytes"),
+        (numbers(2, 1, 10, 0), "can't be"),
+        (numbers(2, 1, 10, 1, 0), "can't be"),
+        (numbers(2, 1, 10, 2, 3, 0, 12), "can't be"),
         (numbers(1, 3, 10), "can't be"),
         (numbers(1, 2, 5, 10, 1), "can't be"),
         (numbers(1, 2, 5, 10, 20), "can't be"),
@@ -151,12 +156,12 @@ def test_changed_recipes_are_read_or_refused(data: st.DataObject) -> None:
 )
 def test_a_recipe_that_breaks_a_rule_is_refused(data: bytes, reason: str) -> None:
     with pytest.raises(Refusal, match=reason):
-        read_recipe(data, 10, 100)
+        [*read_steps(data, 10, 100)]
 
 
 @pytest.mark.parametrize("setting", [2, 12, 13, 19])
 def test_every_setting_of_zlib_is_taken(setting: int) -> None:
-    assert read_recipe(numbers(1, 2, 5, 10, setting), 10, 5) == ([], [Use(0, 5, setting, 10, 0)])
+    assert [*read_steps(numbers(1, 2, 5, 10, setting), 10, 5)] == [(setting, 0, 10, 0, 5)]
 
 
 def test_the_index_can_be_read_without_what_follows() -> None:
@@ -177,9 +182,14 @@ def copied(start: int, size: int) -> tuple[int, int]:
     return 4 * start + 1, size
 
 
+def copied_bytes(start: int, size: int) -> bytes:
+    return numbers(*copied(start, size))
+
+
 def test_blobs_lie_end_to_end_whatever_uses_them() -> None:
     found = recipes(copied(4, 6), copied(0, 4), copied(4, 6)).blobs()
-    assert list(found) == [(0, 4, [(0, 4, 1, 0)]), (4, 6, [(0, 6, 0, 0), (0, 6, 2, 0)])]
+    unpacked = [(start, size, [USE.unpack(use)[2:] for use in uses]) for start, size, uses in found]
+    assert unpacked == [(0, 4, [(0, 4, 1, 0)]), (4, 6, [(0, 6, 0, 0), (0, 6, 2, 0)])]
 
 
 @pytest.mark.parametrize(
@@ -203,13 +213,33 @@ def test_more_than_the_recipes_is_refused() -> None:
         recipes(copied(0, 10), rest=b"\0")
 
 
+def test_recipes_of_some_artifacts_may_have_gaps_and_no_overlaps() -> None:
+    parts = numbers(1, *copied(2, 3)), numbers(1, *copied(7, 2))
+    member = numbers(*map(len, parts)) + b"".join(parts)
+    found = Recipes(member, [("a.whl", 3), ("b.whl", 2)], 10, has_gaps=True)
+    assert [(start, size) for start, size, _ in found.blobs()] == [(2, 3), (7, 2)]
+    parts = numbers(1, *copied(2, 3)), numbers(1, *copied(4, 2))
+    with pytest.raises(Refusal, match="overlap"):
+        Recipes(numbers(*map(len, parts)) + b"".join(parts), [("a.whl", 3), ("b.whl", 2)], 10, has_gaps=True)
+
+
+def test_steps_and_uses_take_little_memory() -> None:
+    data = numbers(20_000) + copied_bytes(0, 1) * 10_000 + b"\4" * 10_000 + bytes(10_000)
+    member = leb128(len(data)) + data
+    tracemalloc.start()
+    try:
+        found = Recipes(member, [("a.whl", 20_000)], 1)
+        assert sum(1 for _ in found.literals(0)) == 10_000
+        assert tracemalloc.get_traced_memory()[1] < 100 * 10_000
+    finally:
+        tracemalloc.stop()
+
+
 def test_too_many_steps_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(expander, "MOST_STEPS", 2)
     assert recipes(copied(0, 10), copied(0, 10))
     with pytest.raises(Refusal, match="too many"):
         recipes(copied(0, 10), copied(0, 10), copied(0, 10))
-    with pytest.raises(Refusal):
-        read_recipe(numbers(3, 1, 4, 1, 4, 1, 4), 12, 4)
 
 
 # Blobs
@@ -241,21 +271,21 @@ def test_a_blob_is_deflated_once_for_each_setting(tmp_path: Path, pool: Executor
         return by_zlib(level, mem_level)
 
     assert rebuilt(tmp_path, pool, deflate) == WHEELS
-    streams = {(start, use[0]) for start, _, uses in recipes_of(COMPACT).blobs() for use in uses if use[0]}
-    assert len(asked) == len(streams)
-    assert len(streams) < sum(use[0] > 0 for _, _, uses in recipes_of(COMPACT).blobs() for use in uses)
+    uses = [USE.unpack(use) for _, _, packed in recipes_of(COMPACT).blobs() for use in packed]
+    streams = [(start, setting) for start, _, setting, *_ in uses if setting]
+    assert len(asked) == len({*streams}) < len(streams)
 
 
-class Lazy(Future[None]):
+class Lazy(Future[int]):
     """Does its work when somebody waits for it."""
 
-    def __init__(self, size: int, work: Callable[[], None]) -> None:
+    def __init__(self, size: int, work: Callable[[], int]) -> None:
         super().__init__()
         self.size, self.work = size, work
 
-    def result(self, timeout: float | None = None) -> None:
-        self.work()
-        self.set_result(None)
+    def result(self, timeout: float | None = None) -> int:
+        self.set_result(self.work())
+        return super().result()
 
 
 class LazyPool(Executor):
@@ -266,7 +296,7 @@ class LazyPool(Executor):
         self.most = 0
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        self.jobs.append(Lazy(len(args[2]), partial(fn, *args, **kwargs)))
+        self.jobs.append(Lazy(len(args[3]), partial(fn, *args, **kwargs)))
         self.most = max(self.most, sum(job.size for job in self.jobs if not job.done()))
         return self.jobs[-1]
 
@@ -274,11 +304,32 @@ class LazyPool(Executor):
 def test_what_waits_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(expander, "_JOB", 1000)
     monkeypatch.setattr(expander, "_MOST_WAITING", 10_000)
+    monkeypatch.setattr(expander, "_USE_COST", 1)
     monkeypatch.setattr(expander, "_PIECE", 64 << 10)
     jobs = LazyPool()
     assert rebuilt(tmp_path, jobs) == WHEELS  # the blob that they share is larger than what may wait
     assert len(SHARED) > jobs.most > 5000
     assert jobs.most <= 10_000
+
+
+def test_a_use_counts_among_what_waits_however_small_its_blob(tmp_path: Path) -> None:
+    count = (expander._MOST_WAITING // expander._USE_COST) + 1
+    data = numbers(count) + copied_bytes(0, 1) * count
+    jobs = LazyPool()
+    found = Recipes(leb128(len(data)) + data, [("a.whl", count)], 1)
+    rebuild(found, io.BytesIO(b"x").read, str(tmp_path), jobs, by_zlib, lambda size: None)
+    assert (tmp_path / "a.whl").read_bytes() == b"x" * count
+    assert not jobs.jobs
+
+
+def test_many_small_blobs_are_many_jobs(tmp_path: Path) -> None:
+    count = 10_000
+    data = numbers(count) + b"".join(copied_bytes(place, 1) for place in range(count))
+    jobs, content = LazyPool(), random.Random(4).randbytes(count)
+    found = Recipes(leb128(len(data)) + data, [("a.whl", count)], count)
+    rebuild(found, io.BytesIO(content).read, str(tmp_path), jobs, by_zlib, lambda size: None)
+    assert (tmp_path / "a.whl").read_bytes() == content
+    assert len(jobs.jobs) > 3
 
 
 def test_jobs_that_can_not_matter_any_more_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,7 +175,8 @@ def test_damage_elsewhere_does_not_matter_and_damage_in_what_is_needed_does(tmp_
     ("recipes", "reason"),
     [
         ([b"\1\1\5", b"\1\x0d\5"], "overlap"),
-        ([b"\1\1\6", b"\1\1\5"], "isn't as long"),
+        ([b"\1\1\6", b"\1\1\5"], "step that can't be"),
+        ([b"\1\1\4", b"\1\1\5"], "isn't as long"),
         ([b"\1\1\5", b"\1" + leb128(4 * 7 + 1) + b"\5"], "step that can't be"),
         ([b"\1\1\5", b""], "no number stands"),
     ],

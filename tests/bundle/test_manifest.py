@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bundler.bundle import expander
 from bundler.bundle.expander import is_safe_name
 from bundler.bundle.manifest import LARGEST_PACK, RECIPE, Content, Manifest, Pack
-from bundler.bundle.soundness import CONTENT_RATIO, CONTENT_SLACK, LARGEST_RECIPES
+from bundler.bundle.soundness import CONTENT_RATIO, CONTENT_SLACK, LARGEST_RECIPES, PACKS_RATIO, PACKS_SLACK
 from bundler.digests import Digest
 from bundler.errors import BundleFormatError
 from tests.bundle.samples import artifact, document, manifest_of, pin, target
@@ -56,6 +56,22 @@ def test_decoding_gives_back_what_was_encoded(manifest: Manifest) -> None:
 def test_the_program_that_travels_has_the_same_bounds() -> None:
     theirs = expander.LARGEST_PACK, expander.LARGEST_RECIPES, expander.CONTENT_SLACK, expander.CONTENT_RATIO
     assert theirs == (LARGEST_PACK, LARGEST_RECIPES, CONTENT_SLACK, CONTENT_RATIO)
+    assert (expander.PACKS_SLACK, expander.PACKS_RATIO) == (PACKS_SLACK, PACKS_RATIO)
+
+
+@pytest.mark.parametrize(("size", "most"), [(1, PACKS_SLACK), (LARGEST_PACK // 2, PACKS_SLACK + 31)])
+def test_there_are_no_more_packs_than_their_content_needs(size: int, most: int) -> None:
+    def with_packs(count: int) -> bytes:
+        packs = tuple(Pack(filename=f"pack-{number:04}", size=size) for number in range(1, count + 1))
+        large = (replace(COMPACT.artifacts[0], size=1 << 40), COMPACT.artifacts[1])
+        return replace(COMPACT, artifacts=large, content=replace(CONTENT, packs=packs)).encode()
+
+    assert Manifest.decode(with_packs(most))
+    assert [file.kind for file in expander.read_list(with_packs(most))].count(expander.PACK) == most
+    for wrong in (with_packs(most + 1), with_packs(100_000)) if size == 1 else ():
+        assert "more packs" in refusal(wrong)
+        with pytest.raises(expander.Refusal, match="or more"):
+            expander.read_list(wrong)
 
 
 def test_a_manifest_without_packs_is_of_format_1_as_it_always_was() -> None:
@@ -78,15 +94,19 @@ def test_recipes_stand_before_whole_artifacts_in_the_tar_and_packs_behind_them()
         (lambda fields: fields["content"].update(packs=[]), "can't be read"),
         (lambda fields: fields["content"]["packs"][0].update(size=0), "can't be read"),
         (lambda fields: fields["content"]["packs"][0].update(size=LARGEST_PACK + 1), "can't be read"),
-        (lambda fields: fields["content"].update(packs=2 * fields["content"]["packs"]), "twice"),
-        (lambda fields: fields["content"]["packs"][0].update(filename="../pack"), "../pack"),
+        (lambda fields: fields["content"].update(packs=2 * fields["content"]["packs"]), "other names"),
+        (lambda fields: fields["content"]["packs"].reverse(), "other names"),
+        (lambda fields: fields["content"]["packs"][0].update(filename="../pack"), "other names"),
+        (lambda fields: fields["content"]["packs"][1].update(filename="pack-2"), "other names"),
         (lambda fields: fields["content"]["recipes"].update(size=LARGEST_RECIPES + 1), "larger than"),
-        (lambda fields: fields["content"]["recipes"].update(filename="A-1.0.tar.gz"), "twice"),
+        (lambda fields: fields["content"]["recipes"].update(filename="A-1.0.tar.gz"), "other names"),
+        (lambda fields: fields["documents"][0].update(filename="Recipes"), "twice"),
+        (lambda fields: fields["documents"][0].update(filename="pack-0002"), "twice"),
         (lambda fields: fields["content"]["packs"][0].update(size=LARGEST_PACK), "larger than"),
         (lambda fields: fields.update(content=None), "recipes without packs"),
         (lambda fields: fields.update(format=1), "canonical"),
     ],
-    ids=range(12),
+    ids=range(16),
 )
 def test_packs_and_recipes_must_fit_each_other(change: Callable[[dict[str, Any]], object], reason: str) -> None:
     assert reason in refusal(edited(change, COMPACT))

@@ -137,3 +137,35 @@ def test_a_blob_larger_than_a_pack_fills_several(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(packs, "LARGEST_PACK", 100)
     layout = laid_out({"p-1.whl": wheel({"a.so": b"a" * 250, "b.py": b"b" * 30})})
     assert layout.packs == (100, 100, 50, 30)
+
+
+def test_recipes_of_more_steps_than_readers_take_have_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    artifacts = {f"{name}-1.whl": wheel({f"{name}.py": name.encode(), "same.py": b"same"}) for name in "abc"}
+    artifacts["b-1.whl"] = wheel({f"b{number}.py": b"%d" % number for number in range(9)})
+    steps = {filename: len(recipe.steps) for filename, recipe in artifacts.items()}
+    monkeypatch.setattr(packs, "MOST_STEPS", steps["a-1.whl"] + steps["c-1.whl"])
+    layout = laid_out(artifacts)
+    assert layout.filenames == ("a-1.whl", "c-1.whl")
+    assert [each.size for each in layout.placed] == [1, 1, 4]
+    monkeypatch.setattr(packs, "MOST_STEPS", 1)
+    assert lay_out(parts(artifacts)) is None
+
+
+@given(_wheels.filter(bool), st.integers(1, 2000))
+def test_recipes_are_never_larger_than_readers_take(artifacts: dict[str, Recipe], most: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packs, "LARGEST_RECIPES", most)
+        layout = lay_out(parts(artifacts))
+    assert layout is None or len(layout.recipes) <= most
+
+
+def test_a_step_takes_no_more_bytes_than_are_reckoned() -> None:
+    largest = Deflated(Blob(Digest.sha256(b""), (1 << 63) - 1), (1 << 63) - 1, 9, 9)
+    one, two = (len(Recipe((largest,) * count).encode_placed(lambda blob: (1 << 61) - 1)) for count in (1, 2))
+    assert two - one == 28
+
+
+def test_blobs_that_differ_in_size_alone_stand_apart() -> None:
+    lie = Recipe((Deflated(Blob(Digest.sha256(b"same"), 5), 20, 6, 8),))
+    layout = laid_out({"a-1.whl": wheel({"x.py": b"same"}), "b-1.whl": lie})
+    assert sorted(each.size for each in layout.placed) == [4, 5]

@@ -9,9 +9,9 @@ import pytest
 
 from bundler.bundle.deflate import Compressor, Engine, choose, portable
 from bundler.bundle.expander import Recipes, Refusal
-from bundler.bundle.rebuilding import Rebuilder, refusals, seal
-from bundler.errors import BundleFormatError, EnvironmentProblem, IntegrityError
-from tests.bundle.samples import Compact, artifact, sdist, wheel
+from bundler.bundle.rebuilding import Rebuilder, refusals
+from bundler.errors import BundleFormatError, EnvironmentProblem
+from tests.bundle.samples import Compact, sdist, wheel
 
 ARTIFACTS = {
     "a-1.0-py3-none-any.whl": wheel({"a.py": b"import sys\n" * 50, "b.py": b"pass\n" * 90}),
@@ -73,21 +73,3 @@ def test_an_error_in_a_compressor_ends_the_work(tmp_path: Path) -> None:
 def test_a_refusal_becomes_an_error_of_ours() -> None:
     with pytest.raises(BundleFormatError, match=r"^app\.tar\.zst: too many steps$"), refusals("app.tar.zst"):
         raise Refusal("too many steps")
-
-
-def test_sealing_finds_the_file_that_is_not_as_promised(tmp_path: Path) -> None:
-    listed = [artifact("a-1.0.tar.gz", b"good"), artifact("b-1.0.tar.gz", b"good")]
-    for each in listed:
-        (tmp_path / each.filename).write_bytes(b"good")
-    told: list[int] = []
-    seal(listed, tmp_path, bundle="app.tar.zst", threads=2, progress=told.append)
-    assert told == [4, 4]
-    (tmp_path / "b-1.0.tar.gz").write_bytes(b"evil")
-    with pytest.raises(IntegrityError, match=r"b-1\.0\.tar\.gz in app\.tar\.zst hasn't the SHA-256") as caught:
-        seal(listed, tmp_path, bundle="app.tar.zst", threads=2)
-    assert caught.value.expected == listed[1].digest.hexdigest
-
-
-def test_a_file_that_has_gone_is_a_problem_of_the_machine(tmp_path: Path) -> None:
-    with pytest.raises(EnvironmentProblem, match=r"can't write .*a-1\.0\.tar\.gz"):
-        seal([artifact("a-1.0.tar.gz", b"good")], tmp_path, bundle="app.tar.zst", threads=1)

@@ -9,18 +9,30 @@ from hypothesis import strategies as st
 
 from bundler.bundle import deflate
 from bundler.bundle.dissection import dissect
-from bundler.bundle.recipes import Blob, Copy, Deflated, Literal, Recipe, Step, assemble
+from bundler.bundle.recipes import Blob, Copy, Deflated, Literal, Recipe, Step
+from bundler.bundle.soundness import CONTENT_RATIO, CONTENT_SLACK
 from bundler.digests import Digest
-from bundler.errors import BundleFormatError, IntegrityError
+from bundler.errors import BundleFormatError
 from tests.bundle.test_dissection import FILES, WORDS, zipped
 
 ENGINE = deflate.choose()
 
 
-def test_a_blob_that_is_another_is_found_by_its_size() -> None:
-    recipe = dissect(io.BytesIO(gzip.compress(WORDS)), ENGINE)
-    with pytest.raises(IntegrityError, match="doesn't deflate to what it was"):
-        list(assemble(recipe, lambda blob: [b"other"], ENGINE))
+def test_a_recipe_fits_what_has_its_size_and_its_literals() -> None:
+    data = gzip.compress(WORDS, mtime=0)
+    recipe = dissect(io.BytesIO(data), ENGINE)
+    assert recipe.fits(io.BytesIO(data), len(data))
+    assert not recipe.fits(io.BytesIO(data + b"!"), len(data) + 1)
+    for place in (0, 9, len(data) - 1):
+        other = bytearray(data)
+        other[place] ^= 1
+        assert not recipe.fits(io.BytesIO(other), len(data))
+
+
+def test_a_recipe_with_more_content_than_readers_allow_does_not_fit() -> None:
+    for size, fits in ((CONTENT_SLACK + CONTENT_RATIO * 10, True), (CONTENT_SLACK + CONTENT_RATIO * 10 + 1, False)):
+        recipe = Recipe((Deflated(Blob(Digest.sha256(b""), size), 10, 6, 8),))
+        assert recipe.fits(io.BytesIO(bytes(10)), 10) is fits
 
 
 def test_a_placed_recipe_tells_where_its_blobs_stand() -> None:
@@ -36,7 +48,7 @@ _blobs = st.builds(Blob, _digests, st.integers(1, 1 << 62))
 _steps: st.SearchStrategy[Step] = st.one_of(
     st.builds(Literal, st.binary(min_size=1, max_size=200)),
     st.builds(Copy, _blobs),
-    st.builds(Deflated, _blobs, st.integers(0, 1 << 62), st.integers(1, 9), st.sampled_from([8, 9])),
+    st.builds(Deflated, _blobs, st.integers(1, 1 << 62), st.integers(1, 9), st.sampled_from([8, 9])),
 )
 
 
@@ -74,6 +86,8 @@ def test_a_recipe_cut_at_any_length_is_refused() -> None:
         b"\x01" + bytes(32) + b"\x01\x00",  # a blob that is never used
         b"\x01" + bytes(32) + b"\x01\x01\x02\x05\x01",  # level 0
         b"\x01" + bytes(32) + b"\x01\x01\x02\x05\x14",  # level 10
+        b"\x00\x01\x00",  # a literal of no bytes
+        b"\x01" + bytes(32) + b"\x01\x01\x02\x00\x0c",  # a stream of no bytes
         b"\xff" * 12,
     ],
 )

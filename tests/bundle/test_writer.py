@@ -3,20 +3,27 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import random
 import shutil
 import subprocess
 import tarfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
-from bundler.bundle.manifest import Artifact
+from bundler.bundle import blob_sources, packs
+from bundler.bundle.deflate import choose
+from bundler.bundle.dissection import dissect
+from bundler.bundle.manifest import RECIPE, Artifact, Content, Manifest, Pack
 from bundler.bundle.members import FRAME_SIZE
-from bundler.bundle.writer import expander_program, write_bundle
+from bundler.bundle.packs import Layout, lay_out
+from bundler.bundle.reader import BundleReader
+from bundler.bundle.writer import carried_programs, expander_program, write_bundle
 from bundler.errors import BundleFormatError, IntegrityError
-from tests.bundle.samples import artifact, bundle_of, manifest_of
+from tests.bundle.samples import artifact, bundle_of, document, frames_of, manifest_of, sdist, wheel
 
 DOCUMENTS = {"expand.py": expander_program(), "requirements.txt": b"demo==1.0\n"}
 ARTIFACTS = {
@@ -141,3 +148,146 @@ def test_every_artifact_is_opened_once_and_closed() -> None:
 
 def test_the_expander_travels_as_its_own_source() -> None:
     assert expander_program().startswith(b"#!/usr/bin/env python3\n")
+
+
+SHARED = random.Random(1).randbytes(30_000).hex().encode()
+LARGE = random.Random(2).randbytes(400_000).hex().encode()
+COMPACT = {
+    "a-1.0-py3-none-any.whl": wheel({"a/__init__.py": b"", "a/shared.txt": SHARED, "a/a.so": LARGE}),
+    "a-2.0-py3-none-any.whl": wheel({"a/shared.txt": SHARED, "a/a.so": LARGE[:300_000] + b"2" * 100}, level=9),
+    "b-1.0.tar.gz": sdist(SHARED[::-1] + LARGE[:1000]),
+    "c-1.0-py3-none-any.whl": wheel({"c/data.bin": random.Random(3).randbytes(20_000).hex().encode()}, level=9),
+    "whole-1.0.tar.gz": random.Random(4).randbytes(6_000),
+}
+
+
+def plan(artifacts: dict[str, bytes]) -> tuple[Manifest, Layout]:
+    recipes = {name: dissect(io.BytesIO(data), choose()) for name, data in artifacts.items()}
+    layout = lay_out([(name, partial(recipes.__getitem__, name)) for name in sorted(artifacts)])
+    assert layout is not None
+    whole = manifest_of(DOCUMENTS, artifacts)
+    content = Content(
+        recipes=document("recipes", layout.recipes),
+        packs=tuple(Pack(filename=f"pack-{number:04}", size=size) for number, size in enumerate(layout.packs, 1)),
+        blobs=layout.blobs,
+    )
+    stored = [replace(one, stored=RECIPE) if one.filename in layout.filenames else one for one in whole.artifacts]
+    return replace(whole, artifacts=tuple(stored), content=content), layout
+
+
+def compact(
+    artifacts: dict[str, bytes],
+    *,
+    threads: int = 2,
+    level: int = 9,
+    actual: dict[str, bytes] | None = None,
+    told: list[int] | None = None,
+) -> bytes:
+    (manifest, layout), stream = plan(artifacts), io.BytesIO()
+    files = artifacts if actual is None else actual
+    size = write_bundle(
+        stream,
+        manifest,
+        DOCUMENTS,
+        lambda one: io.BytesIO(files[one.filename]),
+        layout=layout,
+        level=level,
+        threads=threads,
+        progress=(lambda count: None) if told is None else told.append,
+    )
+    assert size == len(stream.getvalue())
+    return stream.getvalue()
+
+
+@pytest.fixture(params=["one pack", "several packs, some blobs in two"])
+def packs_of_a_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param != "one pack":
+        monkeypatch.setattr(packs, "LARGEST_PACK", 350_000)
+        monkeypatch.setattr(packs, "_FULL_ENOUGH", 200_000)
+        monkeypatch.setattr(blob_sources, "_BATCH", 50_000)
+        monkeypatch.setattr(blob_sources, "_LARGE", 100_000)
+
+
+@pytest.mark.usefixtures("packs_of_a_kind")
+def test_what_was_packed_together_comes_out_again(tmp_path: Path) -> None:
+    data = compact(COMPACT)
+    reader = BundleReader(io.BytesIO(data), "app.tar.zst")
+    reader.expand_to(tmp_path, threads=2)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        "bundle.json": reader.manifest.encode(),
+        **DOCUMENTS,
+        **COMPACT,
+    }
+    assert reader.manifest == plan(COMPACT)[0]
+    assert BundleReader(io.BytesIO(data), "app.tar.zst").verify(threads=2) == ()
+
+
+@pytest.mark.usefixtures("packs_of_a_kind")
+@pytest.mark.parametrize("threads", [1, 4])
+def test_packs_do_not_depend_on_the_number_of_threads(threads: int) -> None:
+    assert compact(COMPACT, threads=threads) == compact(COMPACT, threads=2)
+
+
+@pytest.mark.usefixtures("packs_of_a_kind")
+def test_a_pack_is_one_frame() -> None:
+    manifest, layout = plan(COMPACT)
+    small = len(manifest.documents) + len(("bundle.json", "recipes", "whole-1.0.tar.gz", "the tar's end", "checksums"))
+    assert len(frames_of(compact(COMPACT))) == small + len(layout.packs)
+
+
+def test_a_higher_level_packs_more_tightly() -> None:
+    artifacts = {"a-1.0-py3-none-any.whl": wheel(carried_programs(with_packs=True))}
+    sizes = [len(compact(artifacts, level=level)) for level in (1, 9, 19)]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_stock_zstd_and_tar_accept_packs(tmp_path: Path) -> None:
+    needs("zstd")
+    needs("tar")
+    (tmp_path / "app.tar.zst").write_bytes(compact(COMPACT))
+    command = ["tar", "--zstd", "-tf", "app.tar.zst"]
+    listing = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert listing.stdout.split() == ["bundle.json", *DOCUMENTS, "recipes", "whole-1.0.tar.gz", "pack-0001"]
+    assert listing.stderr == ""
+
+
+@pytest.mark.usefixtures("packs_of_a_kind")
+@pytest.mark.parametrize("number", range(len(plan(COMPACT)[1].placed)))
+def test_an_artifact_that_is_not_what_its_recipe_says_is_named(number: int) -> None:
+    blob = plan(COMPACT)[1].placed[number]
+    changed = bytearray(COMPACT[blob.filename])
+    changed[blob.offset + 7] ^= 1
+    with pytest.raises(IntegrityError) as caught:
+        compact(COMPACT, actual={**COMPACT, blob.filename: bytes(changed)})
+    assert caught.value.message == f"{blob.filename} isn't what its recipe was made from"
+
+
+def test_a_layout_of_other_packs_is_a_mistake() -> None:
+    manifest, layout = plan(COMPACT)
+    assert manifest.content is not None
+    for size in (layout.packs[0] - 1, layout.packs[0] + 1):
+        content = replace(manifest.content, packs=(Pack(filename="pack-0001", size=size),))
+        with pytest.raises(ValueError, match="bytes"):
+            write_bundle(
+                io.BytesIO(),
+                replace(manifest, content=content),
+                DOCUMENTS,
+                lambda one: io.BytesIO(COMPACT[one.filename]),
+                layout=layout,
+                threads=2,
+            )
+
+
+@pytest.mark.usefixtures("packs_of_a_kind")
+def test_progress_is_told_every_byte_of_the_packs_once() -> None:
+    told: list[int] = []
+    compact(COMPACT, told=told)
+    manifest, _ = plan(COMPACT)
+    assert sum(told) == len(manifest.encode()) + sum(member.size for member in manifest.members)
+
+
+def test_the_plain_deflater_travels_where_there_are_packs() -> None:
+    assert carried_programs(with_packs=False) == {"expand.py": expander_program()}
+    programs = carried_programs(with_packs=True)
+    assert list(programs) == ["expand.py", "portable_deflate.py"]
+    assert b"class Compressor" in programs["portable_deflate.py"]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -9,7 +9,7 @@ import pytest
 
 from bundler.bundle.deflate import Engine
 from bundler.bundle.dissection import dissect
-from bundler.bundle.recipes import Blob, Copy, Deflated, Recipe
+from bundler.bundle.recipes import Blob, Copy, Deflated, Literal, Recipe
 from bundler.cache.responses import ResponseStore
 from bundler.digests import Digest
 from bundler.errors import IntegrityError
@@ -279,20 +279,47 @@ def test_a_second_build_proves_nothing_again(
     assert len(proven) == 3
 
 
-def spoiled(recipe: bytes) -> Iterator[bytes]:
-    """Recipes that prove themselves and aren't those of their artifacts."""
+def misfits(recipe: bytes) -> Iterator[bytes]:
+    """Recipes that prove themselves and can't be those of their artifacts."""
     steps = Recipe.decode(recipe).steps
-    other = Blob(Digest.sha256(b"other"), 5)
     place, deflated = next((number, step) for number, step in enumerate(steps) if isinstance(step, Deflated))
     yield b"nonsense"
     yield Recipe(steps[1:]).encode()
-    for step in (replace(deflated, blob=other), Copy(other)):
+    yield Recipe(steps[:-1]).encode()
+    for number in (0, -1):
+        literal = steps[number]
+        assert isinstance(literal, Literal)
+        changed = list(steps)
+        changed[number] = Literal(literal.data[:-1] + bytes([literal.data[-1] ^ 1]))
+        yield Recipe(tuple(changed)).encode()
+    for size in (deflated.size + 1, deflated.size - 1):
+        yield Recipe((*steps[:place], replace(deflated, size=size), *steps[place + 1 :])).encode()
+    bomb = replace(deflated, blob=Blob(deflated.blob.digest, 1 << 62))
+    yield Recipe((*steps[:place], bomb, *steps[place + 1 :])).encode()
+
+
+def lies(recipe: bytes) -> Iterator[bytes]:
+    """Recipes that could be those of their artifacts, and aren't."""
+    steps = Recipe.decode(recipe).steps
+    place, deflated = next((number, step) for number, step in enumerate(steps) if isinstance(step, Deflated))
+    other = Digest.sha256(b"other")
+    for step in (
+        replace(deflated, blob=Blob(other, deflated.blob.size)),
+        replace(deflated, blob=Blob(deflated.blob.digest, deflated.blob.size + 1)),
+        Copy(Blob(other, deflated.size)),
+    ):
         yield Recipe((*steps[:place], step, *steps[place + 1 :])).encode()
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize(
+    ("spoiled", "number"), [*((misfits, number) for number in range(8)), *((lies, number) for number in range(3))]
+)
 def test_a_poisoned_recipe_is_dropped_and_proven_again(
-    capsys: pytest.CaptureFixture[str], place: Path, tmp_path: Path, number: int
+    capsys: pytest.CaptureFixture[str],
+    place: Path,
+    tmp_path: Path,
+    spoiled: Callable[[bytes], Iterator[bytes]],
+    number: int,
 ) -> None:
     options = ("app", "--cache-dir", str(tmp_path / "cache"))
     both(capsys, place / "app.tar.zst", *options)
@@ -304,7 +331,7 @@ def test_a_poisoned_recipe_is_dropped_and_proven_again(
         kept[artifact] = responses.recipe(artifact, by=dissecting.DISSECTION) or b""
         responses.store_recipe(artifact, list(spoiled(kept[artifact]))[number], by=dissecting.DISSECTION)
     outcome = both(capsys, place / "app.tar.zst", *options)
-    assert "the cache is wrong about how some files are made" in outcome.err
+    assert ("the cache is wrong about how some files are made" in outcome.err) is (spoiled is lies)
     assert (place / "app.tar.zst").read_bytes() == expected
     assert {artifact: responses.recipe(artifact, by=dissecting.DISSECTION) for artifact in kept} == kept
 

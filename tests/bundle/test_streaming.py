@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundler.bundle.container import FrameReader, compress_frame
-from bundler.bundle.content import ContentStream, data_of
 from bundler.bundle.manifest import Pack
 from bundler.bundle.members import Piece, members
+from bundler.bundle.streaming import PieceStream, data_of
 from bundler.errors import BundleFormatError
 from tests.bundle.samples import tar_member
 
@@ -33,8 +33,8 @@ class Opened:
         for place, frame in (frames or {}).items():
             self.frames[place] = frame
 
-    def stream(self) -> ContentStream:
-        return ContentStream(self.pieces, self._open)
+    def stream(self) -> PieceStream:
+        return PieceStream(self.pieces, self._open)
 
     def _open(self, piece: Piece) -> Generator[memoryview, None, None]:
         self.names.append(piece.member.filename)

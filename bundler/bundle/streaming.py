@@ -1,4 +1,4 @@
-"""The files' bytes in consecutive frames as one stream, decoded while it is read: the content of packs above all.
+"""The files' bytes in consecutive frames as one stream, decoded while it is read: what is in the packs above all.
 
 What isn't read isn't decoded: `seek` passes over a piece without opening it. Where a piece is read to its end, header,
 padding and the frame's checksum have been found right before the next one begins. Memory: the decoder's window, which
@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 
 from bundler.bundle.container import StreamedFrame
+from bundler.bundle.expander import Recipes
 from bundler.bundle.members import Piece
 from bundler.errors import BundleFormatError
 
-__all__ = ["ContentStream", "data_of"]
+__all__ = ["BlobReader", "PieceStream", "data_of"]
 
 _DROPPED = 1 << 20  # bytes read at once to be dropped
 
@@ -35,7 +36,7 @@ def data_of(piece: Piece, frame: StreamedFrame, subject: str) -> Generator[memor
         yield memoryview(chunk)[n_before:n_data]
 
 
-class ContentStream:
+class PieceStream:
     """The data of pieces, end to end.
 
     `open_piece` begins to give the data of one (see `data_of`); it is closed where the stream passes on before its end.
@@ -103,6 +104,28 @@ class ContentStream:
         self._end += piece.data_size
         self.filename = piece.member.filename
         return True
+
+
+class BlobReader:
+    """The blobs of recipes, end to end, out of packs of which the rest is passed over."""
+
+    def __init__(self, packs: PieceStream, recipes: Recipes) -> None:
+        self._packs = packs
+        self._ranges = ((start, size) for start, size, _ in recipes.blobs())
+        self._left = 0
+
+    def read(self, count: int) -> bytes:
+        """Read exactly `count` bytes; raises as PieceStream."""
+        parts = []
+        while count:
+            if not self._left:
+                start, self._left = next(self._ranges)
+                self._packs.seek(start)
+            part = self._packs.read(min(count, self._left))
+            self._left -= len(part)
+            count -= len(part)
+            parts.append(part)
+        return b"".join(parts)
 
 
 def _nothing() -> Generator[memoryview, None, None]:
