@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bundler.bundle.ahead import THREADS
+from bundler.bundle.ahead import CORES
 from bundler.bundle.packs import lay_out
 from bundler.bundle.recipes import Deflated, Recipe
 from bundler.bundle.writer import write_bundle
@@ -69,7 +69,7 @@ def pack_newest(projects: Sequence[str], bundle: Path, cache: Path) -> PackedSdi
 def _fetched(projects: Iterable[str], store: Store) -> dict[str, ProjectFile]:
     """The newest sdist of each project that has one, in the blob store."""
     index = IndexLocation.parse(DEFAULT_INDEX_URL)
-    with Transport(locations=(index,)) as transport, ThreadPoolExecutor(THREADS) as pool:
+    with Transport(locations=(index,)) as transport, ThreadPoolExecutor(CORES) as pool:
         pages = Pages(transport, store.responses, time.time)
         newest = {
             name: pool.submit(lambda name: _newest(pages.page(index.page(name), name)), name) for name in projects
@@ -114,7 +114,7 @@ def _write(
             documents,
             lambda artifact: store.blobs.open(artifact.digest),
             layout=layout,
-            threads=THREADS,
+            threads=CORES,
         )
 
 

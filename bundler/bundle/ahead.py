@@ -13,27 +13,30 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["THREADS", "Turn", "in_order"]
+__all__ = ["CORES", "Turn", "in_order"]
 
-#: What this machine is best worked on with; more than four would cost memory (25 MB each) and bring little.
-THREADS = min(os.cpu_count() or 1, 4)
+#: How many cores this process may use.
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+_MOST = 4
 
 _Result = TypeVar("_Result")
 
 
-def in_order(jobs: Iterable[Callable[[], _Result]], threads: int, *, ahead: int = 2) -> Generator[_Result, None, None]:
+def in_order(jobs: Iterable[Callable[[], _Result]], threads: int) -> Generator[_Result, None, None]:
     """Run jobs on threads and yield their results in the jobs' order; `jobs` is iterated in the caller's thread.
 
-    While a result is waited for, or looked at, there are at most `threads + ahead` others, made or in the making.
+    On four threads at most: what is done with small frames gains little from more, and each takes memory (25 MB).
 
     An error in a job or in `jobs`, or closing the iterator, cancels what hasn't begun and waits for what has.
     """
+    threads = min(threads, _MOST)
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[_Result]] = deque()
         try:
             for job in jobs:
                 waiting.append(pool.submit(job))
-                if len(waiting) > threads + ahead:
+                if len(waiting) > threads + 2:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bundler.bundle.ahead import THREADS
+from bundler.bundle.ahead import CORES
 from bundler.bundle.packs import lay_out
 from bundler.bundle.recipes import Recipe
 from bundler.bundle.writer import write_bundle
@@ -110,7 +110,7 @@ def _pack(
             lambda artifact: gathering.open_file(artifact.digest),
             layout=layout,
             level=request.level,
-            threads=THREADS,
+            threads=CORES,
             progress=lambda count: progress.advance(nbytes=count),
         )
     return BuildSummary(

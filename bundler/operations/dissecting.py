@@ -22,7 +22,7 @@ from pathlib import Path
 from queue import PriorityQueue
 from typing import BinaryIO, NamedTuple
 
-from bundler.bundle.ahead import THREADS
+from bundler.bundle.ahead import CORES
 from bundler.bundle.deflate import Engine, workers
 from bundler.bundle.dissection import dissect
 from bundler.bundle.recipes import Recipe
@@ -57,7 +57,7 @@ class Dissecting:
     def __init__(self, store: Store, progress: Progress) -> None:
         self._store = store
         self._progress = progress
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="dissect")
+        self._pool = ThreadPoolExecutor(CORES, thread_name_prefix="dissect")
         self._stop = threading.Event()
         self._waiting: PriorityQueue[_Artifact] = PriorityQueue()
         self._jobs: dict[Future[tuple[_Artifact, bytes]], None] = {}
@@ -157,7 +157,7 @@ class Dissecting:
             if self._engine is None:
                 self._engine = choose_engine(self._progress, hint="; with --no-recompress files are kept as they are")
                 if not self._engine.is_parallel:
-                    self._processes = workers(self._engine, THREADS)
+                    self._processes = workers(self._engine, CORES)
             return self._engine, self._processes
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from bundler.bundle.ahead import THREADS
+from bundler.bundle.ahead import CORES
 from bundler.bundle.manifest import MANIFEST_NAME, RECIPE, Artifact, Manifest
 from bundler.bundle.reader import BundleReader
 from bundler.errors import BundleFormatError, EnvironmentProblem, UsageError
@@ -39,7 +39,7 @@ def expand_bundle(bundle: Path, directory: Path, *, force: bool, progress: Progr
         with publish_directory(directory, replace=replace, last=MANIFEST_NAME) as temporary:
             reader.expand_to(
                 temporary,
-                threads=THREADS,
+                threads=CORES,
                 progress=lambda count: progress.advance(nbytes=count),
                 engine=choose_engine(progress) if manifest.rebuilt else None,
             )
@@ -67,7 +67,7 @@ def expand_only(
             reader.expand_only(
                 frozenset(artifact.filename for artifact in wanted),
                 temporary,
-                threads=THREADS,
+                threads=CORES,
                 progress=lambda count: progress.advance(nbytes=count),
                 engine=choose_engine(progress) if any(artifact.stored == RECIPE for artifact in wanted) else None,
             )

@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.bundle.ahead import THREADS
+from bundler.bundle.ahead import CORES
 from bundler.bundle.reader import BundleReader
 from bundler.digests import Digest
 from bundler.errors import BundleFormatError, EnvironmentProblem, IntegrityError, UsageError
@@ -43,7 +43,7 @@ def verify_bundle(bundle: Path, progress: Progress, *, rebuild: bool = False) ->
     try:
         with open_bundle(bundle) as reader:
             progress.begin("verifying", total_bytes=sum(member.size for member in reader.manifest.members))
-            findings = reader.verify(threads=THREADS, progress=lambda count: progress.advance(nbytes=count))
+            findings = reader.verify(threads=CORES, progress=lambda count: progress.advance(nbytes=count))
             told = tuple(str(finding.error) for finding in findings)
             if rebuild and not told:
                 told = _rebuild(reader, progress)
@@ -61,7 +61,7 @@ def _rebuild(reader: BundleReader, progress: Progress) -> tuple[str, ...]:
             progress.begin("rebuilding", total_bytes=sum(member.size for member in manifest.members))
             reader.expand_to(
                 Path(directory),
-                threads=THREADS,
+                threads=CORES,
                 progress=lambda count: progress.advance(nbytes=count),
                 engine=choose_engine(progress) if manifest.rebuilt else None,
             )

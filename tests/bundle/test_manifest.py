@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.bundle import expander
+from bundler.bundle import expander, packs
 from bundler.bundle.expander import is_safe_name
 from bundler.bundle.manifest import LARGEST_PACK, RECIPE, Content, Manifest, Pack
 from bundler.bundle.soundness import CONTENT_RATIO, CONTENT_SLACK, LARGEST_RECIPES, PACKS_RATIO, PACKS_SLACK
@@ -62,9 +62,9 @@ def test_the_program_that_travels_has_the_same_bounds() -> None:
 @pytest.mark.parametrize(("size", "most"), [(1, PACKS_SLACK), (LARGEST_PACK // 2, PACKS_SLACK + 31)])
 def test_there_are_no_more_packs_than_their_content_needs(size: int, most: int) -> None:
     def with_packs(count: int) -> bytes:
-        packs = tuple(Pack(filename=f"pack-{number:04}", size=size) for number in range(1, count + 1))
+        listed = tuple(Pack(filename=f"pack-{number:04}", size=size) for number in range(1, count + 1))
         large = (replace(COMPACT.artifacts[0], size=1 << 40), COMPACT.artifacts[1])
-        return replace(COMPACT, artifacts=large, content=replace(CONTENT, packs=packs)).encode()
+        return replace(COMPACT, artifacts=large, content=replace(CONTENT, packs=listed)).encode()
 
     assert Manifest.decode(with_packs(most))
     assert [file.kind for file in expander.read_list(with_packs(most))].count(expander.PACK) == most
@@ -72,6 +72,15 @@ def test_there_are_no_more_packs_than_their_content_needs(size: int, most: int) 
         assert "more packs" in refusal(wrong)
         with pytest.raises(expander.Refusal, match="or more"):
             expander.read_list(wrong)
+
+
+@given(st.lists(st.integers(1, 41) | st.integers(1, 200)))
+def test_as_few_packs_are_written_whatever_the_blobs(sizes: list[int]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packs, "LARGEST_PACK", 40)
+        patch.setattr(packs, "_FULL_ENOUGH", 30)
+        cut = [*packs._cut([(3, "", "", size) for size in sizes])]
+    assert len(cut) <= PACKS_SLACK + PACKS_RATIO * sum(sizes) // 40
 
 
 def test_a_manifest_without_packs_is_of_format_1_as_it_always_was() -> None:

@@ -80,7 +80,7 @@ def test_the_number_of_threads_leaves_no_trace(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for module in ("build", "dissecting"):
-        monkeypatch.setattr(f"bundler.operations.{module}.THREADS", threads)
+        monkeypatch.setattr(f"bundler.operations.{module}.CORES", threads)
     options = ("--index-url", index_url, "-o", tmp_path / "app.tar.zst", "--no-cache")
     assert run(capsys, *BUILD, *options).code == 0
     assert (tmp_path / "app.tar.zst").read_bytes() == expected

@@ -117,7 +117,7 @@ def test_the_largest_of_those_that_are_here_comes_first(
         return Recipe(())
 
     proven = counted(monkeypatch, waiting)
-    monkeypatch.setattr(dissecting, "THREADS", 1)
+    monkeypatch.setattr(dissecting, "CORES", 1)
     with Dissecting(store, told) as work:
         for size in (5, 3, 9, 1, 7):
             work.add(f"{size}.whl", put(store, bytes(size)))
@@ -163,7 +163,7 @@ def test_leaving_the_block_stops_what_runs_and_what_waits(
             stream.read(1)
 
     proven = counted(monkeypatch, endless)
-    monkeypatch.setattr(dissecting, "THREADS", 1)
+    monkeypatch.setattr(dissecting, "CORES", 1)
     with Dissecting(store, told) as work:
         for size in (1, 2, 3):
             work.add(f"{size}.whl", put(store, bytes(size)))
