@@ -93,9 +93,11 @@ _wheels = st.dictionaries(
 def test_recipes_and_packs_are_what_a_reader_asks_for(artifacts: dict[str, Recipe], most: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(packs, "LARGEST_PACK", most)
+        patch.setattr(packs, "_FULL_ENOUGH", most * 3 // 4)
         layout = laid_out(artifacts)
     assert all(0 < size <= most for size in layout.packs)
     assert sum(layout.packs) == sum(each.size for each in layout.placed)
+    assert len(layout.packs) <= 3 * sum(layout.packs) // most + 3
     sizes = [(filename, artifacts[filename].size) for filename in layout.filenames]
     read = Recipes(layout.recipes, sizes, sum(layout.packs))
     assert [size for _, size, _ in read.blobs()] == [each.size for each in layout.placed]
