@@ -30,11 +30,9 @@ from bundler.bundle.packs import Layout
 from bundler.digests import Digest
 from bundler.errors import IntegrityError
 
-__all__ = ["DEFAULT_LEVEL", "EXPANDER_NAME", "carried_programs", "expander_program", "write_bundle"]
+__all__ = ["EXPANDER_NAME", "carried_programs", "expander_program", "write_bundle"]
 
 EXPANDER_NAME = "expand.py"
-#: zstd's, for packs.
-DEFAULT_LEVEL = 9
 
 _Packed = tuple[Piece, bytes, int]
 _Open = Callable[[Artifact], BinaryIO]
@@ -62,7 +60,7 @@ def write_bundle(
     open_artifact: _Open,
     *,
     layout: Layout | None = None,
-    level: int = DEFAULT_LEVEL,
+    level: int = 9,
     threads: int,
     progress: Callable[[int], object] = lambda size: None,
 ) -> int:
