@@ -21,6 +21,10 @@ pytestmark = pytest.mark.skipif(
     not is_exact(of_module(zlib)), reason="this zlib is no oracle: it isn't the classic one"
 )
 
+
+#: Millions of steps of plain Python take three times as long when each is traced; the other tests reach every line.
+untraced = pytest.mark.no_cover
+
 SETTINGS = [(level, mem_level) for level in range(1, 10) for mem_level in (8, 9)]
 
 
@@ -95,6 +99,7 @@ def test_a_thousand_textures_are_deflated_as_zlib_does() -> None:
 
 
 @pytest.mark.slow
+@untraced
 @pytest.mark.parametrize("seed", range(100, 112))
 def test_twelve_thousand_streams_are_deflated_as_zlib_does(seed: int) -> None:
     for data, setting in textures(seed, 1000, [*range(300), 1000, 3000]):
@@ -102,12 +107,14 @@ def test_twelve_thousand_streams_are_deflated_as_zlib_does(seed: int) -> None:
 
 
 @pytest.mark.slow
+@untraced
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_textures_beyond_the_window_are_deflated_as_zlib_does(setting: tuple[int, int]) -> None:
     for seed in range(6):
         agree(texture(random.Random(seed), 90_000 + 7919 * seed), [setting])
 
 
+@untraced
 @pytest.mark.parametrize("size", [16382, 16383, 16384, 32766, 32767, 32768, 65274, 65275, 65535, 65536, 65537])
 def test_blocks_and_windows_end_where_zlib_ends_them(size: int) -> None:
     noise = random.Random(size).randbytes(size)
@@ -127,6 +134,7 @@ def without_matches(size: int) -> bytes:
     return bytes(data)
 
 
+@untraced
 @pytest.mark.parametrize("size", [65273, 65274, 65275, 65534, 65535, 140_000])
 def test_a_block_that_has_left_the_window_is_not_stored(size: int) -> None:
     agree(without_matches(size), [(1, 8), (1, 9), (6, 8), (6, 9)])
@@ -137,6 +145,7 @@ def quiet(chance: random.Random, size: int) -> bytes:
     return bytes(byte & 63 for byte in chance.randbytes(size))
 
 
+@untraced
 @pytest.mark.parametrize("distance", [4095, 4096, 4097, 32505, 32506, 32507, 32767, 32768])
 @pytest.mark.parametrize("length", [3, 4, 258, 300])
 def test_far_matches_are_taken_as_zlib_takes_them(distance: int, length: int) -> None:
@@ -182,6 +191,7 @@ def test_source_and_machine_code_are_deflated_as_zlib_does(setting: tuple[int, i
 
 
 @pytest.mark.slow
+@untraced
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_whole_files_are_deflated_as_zlib_does(setting: tuple[int, int]) -> None:
     for data in real_files(150_000)[:: 1 if setting[0] < 8 else 6]:
@@ -189,10 +199,12 @@ def test_whole_files_are_deflated_as_zlib_does(setting: tuple[int, int]) -> None
 
 
 @pytest.mark.slow
+@untraced
 def test_ten_megabytes_are_deflated_as_zlib_does() -> None:
     agree(texture(random.Random(10), 10_000_000), [(6, 8)])
 
 
+@untraced
 @given(st.integers(0, 2**32), st.lists(st.integers(1, 60_000), max_size=8))
 @settings(max_examples=20, deadline=None)
 def test_the_cuts_of_the_input_do_not_matter(seed: int, sizes: list[int]) -> None:
