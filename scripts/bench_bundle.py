@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import re
 import shutil
 import statistics
@@ -27,6 +26,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from bundler.bundle.ahead import CORES
 from bundler.bundle.manifest import Manifest
 from scripts.bench_runs import PROJECTS, Runner, verdict
 from scripts.bench_sdists import pack_newest
@@ -148,16 +148,16 @@ class Bench(Runner):
     # --- report -----------------------------------------------------------------------------------------------------
 
     def _limit(self, label: str, name: str, kinds: tuple[str, ...]) -> None:
-        cores, ours = os.cpu_count() or 1, self.series[name]
+        ours = self.series[name]
         parts = {kind: statistics.median(loops[kind][0] for loops in self.loops) for kind in kinds}
         processor = sum(statistics.median(loops[kind][1] for loops in self.loops) for kind in kinds)
-        limit = sum(parts.values()) / cores
+        limit = sum(parts.values()) / CORES
         told = f"{LIMIT_BOUND:6.2f} {verdict(limit / ours.median, LIMIT_BOUND, at_least=True)}"
         line = f"{f'{label}: limit / bundler':52} {ours.median:7.2f} s {limit:7.2f} s {limit / ours.median:6.2f} {told}"
         loops = " + ".join(f"{kind} {seconds:.2f} s" for kind, seconds in parts.items())
         self.lines += (
             line,
-            f"    ({loops}) / {cores}; processor time: loops {processor:.2f} s, bundler {ours.processor:.2f} s",
+            f"    ({loops}) / {CORES}; processor time: loops {processor:.2f} s, bundler {ours.processor:.2f} s",
         )
 
     def _seconds(self, label: str, ours: str, theirs: str, bound: float | None) -> None:
