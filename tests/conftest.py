@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -21,6 +22,11 @@ settings.load_profile("bundler")
 _FOREIGN = ("BUNDLER_", "PIP_", "UV_")
 _HOMES = ("HOME", "USERPROFILE", "LOCALAPPDATA", "APPDATA")
 _LOOPBACK = "127.0.0.1,localhost,::1"
+
+
+# Whoever starts the tests in the background of a script has SIGINT ignored, and every process that a test starts too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
