@@ -57,7 +57,6 @@ _WINDOW_LOG = 27  # the largest that a stock decoder takes without a flag
 _LARGEST_FRAME = 1 << _WINDOW_LOG
 _CHUNK = 1 << 20  # bytes of a pack's frame that are given at once
 _FRAME = {"write_content_size": 1, "write_checksum": 1, "write_dict_id": 0}
-_ROW_STRATEGIES = (zstandard.STRATEGY_GREEDY, zstandard.STRATEGY_LAZY, zstandard.STRATEGY_LAZY2)
 
 _SKIPPABLE = struct.Struct("<II")
 _INTEGRITY_MAGIC, _SEEK_TABLE_MAGIC, _SEEKABLE_MAGIC = 0x184D2A5B, 0x184D2A5E, 0x8F92EAB1
@@ -94,12 +93,12 @@ class PackCompressor:
 
     The bytes depend on content, `largest`, level and zstd's version alone: zstd works in jobs of half the largest pack,
     however many threads there are. Far matches are found by the long-distance search over all of the content, near ones
-    in half a job before a job too. One for all packs, since what it holds in memory is large.
+    within a job. One for all packs, since what it holds in memory is large.
     """
 
     def __init__(self, *, level: int, largest: int, threads: int) -> None:
         parameters = zstandard.ZstdCompressionParameters.from_level(
-            level, window_log=_WINDOW_LOG, enable_ldm=True, **_in_two_jobs(level, largest), threads=threads, **_FRAME
+            level, window_log=_WINDOW_LOG, enable_ldm=True, job_size=-(-largest // 2), threads=threads, **_FRAME
         )
         self._compressor = zstandard.ZstdCompressor(compression_params=parameters)
 
@@ -110,19 +109,6 @@ class PackCompressor:
         for piece in pieces:
             yield from chunker.compress(piece)
         yield from chunker.finish()  # type: ignore[no-untyped-call]  # zstandard's stub forgot the return type
-
-
-def _in_two_jobs(level: int, size: int) -> dict[str, int]:
-    """Parameters that cut `size` bytes in two, and let the second half look far into the first.
-
-    More jobs find less, or take longer to look at what lies before them. zstd lets jobs overlap by a power of two that
-    follows from chain_log (ZSTDMT_computeOverlapLog); the match finder of these strategies has no other use for it.
-    """
-    job, own = -(-size // 2), zstandard.ZstdCompressionParameters.from_level(level, window_log=_WINDOW_LOG)
-    jobs = {"job_size": job, "overlap_log": 9}
-    if own.strategy in _ROW_STRATEGIES:
-        jobs["chain_log"] = max(own.chain_log, job.bit_length() - 3)
-    return jobs
 
 
 def decompress_frame(frame: CompressedFrame) -> bytes:
