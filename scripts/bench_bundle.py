@@ -13,14 +13,12 @@ parts but speed share one cache, which is a temporary one unless it is named.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import re
 import shutil
 import statistics
 import sys
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,7 +26,7 @@ from pathlib import Path
 
 from bundler.bundle.ahead import CORES
 from bundler.bundle.manifest import Manifest
-from scripts.bench_runs import PROJECTS, Runner, verdict
+from scripts.bench_runs import PROJECTS, Runner, options_of, verdict, work_directory
 from scripts.bench_sdists import pack_newest
 
 PARTS = ("sizes", "speed", "memory", "sdists")
@@ -186,25 +184,13 @@ def _mb(size: int) -> str:
     return f"{size / 1e6:6.1f} MB"
 
 
-@contextmanager
-def _directory() -> Iterator[Path]:
-    work = Path(tempfile.mkdtemp(prefix="bundler-bench-"))
-    try:
-        yield work
-    finally:
-        shutil.rmtree(work)
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="scripts/bench bundle", description=__doc__)
-    parser.add_argument("--bundler", type=Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--peers", type=Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--rounds", type=int, default=3, help="how often the commands of `speed` run (default: 3)")
+    parser = options_of("bundle", __doc__)
     parser.add_argument("--only", action="append", choices=PARTS, help="measure this part (default: all)")
     parser.add_argument("--cache", type=Path, help="the cache of all parts but `speed` (default: temporary)")
     options = parser.parse_args()
     parts = options.only or PARTS
-    with _directory() as work:
+    with work_directory() as work:
         bench = Bench(options.bundler, work, options.cache or work / "cache")
         if "sizes" in parts:
             bench.sizes()

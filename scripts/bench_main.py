@@ -7,14 +7,11 @@ takes, a compact bundle, stands beside it without a bound; its own bounds are th
 
 from __future__ import annotations
 
-import argparse
-import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.bench_runs import PROJECTS, Runner, verdict
+from scripts.bench_runs import PROJECTS, Runner, options_of, verdict, work_directory
 
 BUILD_BOUND, WARM_BOUND, EXPAND_BOUND = 0.45, 0.60, 1.5
 MEMORY_BOUND = 250.0  # MB
@@ -84,10 +81,7 @@ def _extent(directory: Path) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="scripts/bench main", description=__doc__)
-    parser.add_argument("--bundler", type=Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--peers", type=Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--rounds", type=int, default=3, help="how often each command runs (default: 3)")
+    parser = options_of("main", __doc__)
     parser.add_argument(
         "projects", nargs="*", default=PROJECTS, help="what to bundle (default: 15 well-known projects)"
     )
@@ -95,11 +89,8 @@ def main() -> None:
     bench = Bench(options.bundler, options.peers, options.projects)
     for number in range(1, options.rounds + 1):
         print(f"round {number} of {options.rounds}", file=sys.stderr)
-        work = Path(tempfile.mkdtemp(prefix="bundler-bench-"))
-        try:
+        with work_directory() as work:
             bench.round(work)
-        finally:
-            shutil.rmtree(work)
     bench.report()
 
 

@@ -11,10 +11,7 @@ in `bench_resolve_differences.txt`.
 
 from __future__ import annotations
 
-import argparse
-import shutil
 import sys
-import tempfile
 import time
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -27,7 +24,7 @@ from packaging.utils import canonicalize_name
 
 from bundler.cli.options import DEFAULT_INDEX_URL
 from scripts.bench_index import LoopbackIndex
-from scripts.bench_runs import PROJECTS, Runner, Series, verdict
+from scripts.bench_runs import PROJECTS, Runner, Series, options_of, verdict, work_directory
 
 SETS = {
     "15 projects": PROJECTS,
@@ -109,7 +106,7 @@ class Bench(Runner):
         """Run every tool once, unmeasured, so that the loopback index knows all that they ask for."""
         self.loopback.set(record=True)
         place = Place(name="record", url=self.loopback.url)
-        with _directory() as work:
+        with work_directory() as work:
             self.run("record bundler", self.ours(place, projects, work / "pylock.toml", work / "cache"))
             self.run("record uv", self.uv(place, projects, work / "uv.txt", None))
             if projects == PROJECTS:
@@ -122,7 +119,7 @@ class Bench(Runner):
     def round(self, name: str, place: Place, *, with_pip: bool) -> None:
         """Each command once on one set."""
         projects, label = SETS[name], f"{name}, {place.name}"
-        with _directory() as work, self._served(place):
+        with work_directory() as work, self._served(place):
             lock, compiled = work / "pylock.toml", work / "uv.txt"
             ours, uv = (
                 self.ours(place, projects, lock, work / "cache"),
@@ -143,7 +140,7 @@ class Bench(Runner):
 
     def four(self, place: Place) -> None:
         """Four targets at once against one, both cold."""
-        with _directory() as work, self._served(place):
+        with work_directory() as work, self._served(place):
             for name, pythons in (("one target", FOUR[-1:]), ("four targets", FOUR)):
                 output, cache = work / f"{name}.toml", work / name
                 self.run(f"{name}, {place.name}", self.ours(place, PROJECTS, output, cache, *_targets(pythons)))
@@ -227,15 +224,6 @@ def _times(series: Series) -> str:
     return f"{series.median:6.2f} ({series.processor:5.2f}) s"
 
 
-@contextmanager
-def _directory() -> Iterator[Path]:
-    work = Path(tempfile.mkdtemp(prefix="bundler-bench-"))
-    try:
-        yield work
-    finally:
-        shutil.rmtree(work)
-
-
 def _pins(lock: Path) -> dict[str, str]:
     packages = tomllib.loads(lock.read_text())["packages"]
     return {package["name"]: package["version"] for package in packages}
@@ -247,10 +235,7 @@ def _pins_of_uv(compiled: Path) -> dict[str, str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="scripts/bench resolve", description=__doc__)
-    parser.add_argument("--bundler", type=Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--peers", type=Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--rounds", type=int, default=3, help="how often each command runs (default: 3)")
+    parser = options_of("resolve", __doc__)
     parser.add_argument("--set", action="append", choices=SETS, help="measure this set (default: all)")
     parser.add_argument("--place", action="append", choices="ab", help="measure on this index (default: both)")
     parser.add_argument("--pip", action="store_true", help="compare with `pip lock` too, on the 15 projects: slow")
@@ -260,7 +245,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     names = options.set or list(SETS)
-    with _directory() as temporary, LoopbackIndex(options.recording or temporary, options.index_url) as loopback:
+    with work_directory() as temporary, LoopbackIndex(options.recording or temporary, options.index_url) as loopback:
         as_it_is = Place(name="(a)", url=options.index_url)
         loopbacks = [Place(name=f"(b) {1000 * s:.0f} ms", url=loopback.url, latency=s) for s in (0.0, 0.04)]
         places = [place for place in (as_it_is, *loopbacks) if place.name[1] in (options.place or "ab")]

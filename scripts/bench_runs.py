@@ -7,16 +7,19 @@ time much less.
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["PROJECTS", "Run", "Runner", "Series", "verdict"]
+__all__ = ["PROJECTS", "Run", "Runner", "Series", "options_of", "verdict", "work_directory"]
 
 # fmt: off
 PROJECTS = (
@@ -87,3 +90,19 @@ def _clean_environment() -> dict[str, str]:
 
 def verdict(value: float, bound: float, *, at_least: bool = False) -> str:
     return "ok" if (value >= bound if at_least else value <= bound) else "MISS"
+
+
+@contextmanager
+def work_directory() -> Iterator[Path]:
+    """A temporary directory for a block."""
+    with tempfile.TemporaryDirectory(prefix="bundler-bench-") as work:
+        yield Path(work)
+
+
+def options_of(name: str, description: str | None) -> argparse.ArgumentParser:
+    """A parser with the options that all benchmarks have."""
+    parser = argparse.ArgumentParser(prog=f"scripts/bench {name}", description=description)
+    parser.add_argument("--bundler", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--peers", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=3, help="how often the commands run (default: 3)")
+    return parser

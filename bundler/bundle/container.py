@@ -44,7 +44,7 @@ __all__ = [
     "seek_table",
 ]
 
-LEVEL = 1  # whole wheels are deflated already: level 3 takes three times as long to save another 0.3 %
+_LEVEL = 1  # whole wheels are deflated already: level 3 takes three times as long to save another 0.3 %
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
 #: RFC 8878, 3.1.1.1.1: single segment, checksum, no dictionary; the two bits above tell the content size's length.
@@ -79,13 +79,13 @@ def checksum(frame: bytes, before: int = 0) -> int:
     return zlib.crc32(frame, before)
 
 
-def compress_frame(content: bytes, level: int = LEVEL) -> bytes:
-    """Compress up to 128 MiB into one frame; the same content, level and zstd version give the same bytes."""
-    compressors: dict[int, zstandard.ZstdCompressor] = _coders.__dict__.setdefault("compressors", {})
-    if level not in compressors:
-        parameters = zstandard.ZstdCompressionParameters.from_level(level, window_log=_WINDOW_LOG, **_FRAME)
-        compressors[level] = zstandard.ZstdCompressor(compression_params=parameters)
-    return compressors[level].compress(content)
+def compress_frame(content: bytes) -> bytes:
+    """Compress up to 128 MiB into one frame; the same content and zstd version give the same bytes."""
+    if not hasattr(_coders, "compressor"):
+        parameters = zstandard.ZstdCompressionParameters.from_level(_LEVEL, window_log=_WINDOW_LOG, **_FRAME)
+        _coders.compressor = zstandard.ZstdCompressor(compression_params=parameters)
+    compressor: zstandard.ZstdCompressor = _coders.compressor
+    return compressor.compress(content)
 
 
 class PackCompressor:

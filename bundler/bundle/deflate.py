@@ -44,7 +44,7 @@ class Zlib(Protocol):
 
     ZLIB_RUNTIME_VERSION: str
 
-    def compressobj(self, level: int, method: int, wbits: int, memLevel: int, /) -> Compressor:  # noqa: N803
+    def compressobj(self, level: int, method: int, wbits: int, mem_level: int, /) -> Compressor:
         """Begin a stream."""
 
 

@@ -60,7 +60,7 @@ class Dissecting:
         self._pool = ThreadPoolExecutor(CORES, thread_name_prefix="dissect")
         self._stop = threading.Event()
         self._waiting: PriorityQueue[_Artifact] = PriorityQueue()
-        self._jobs: dict[Future[tuple[_Artifact, bytes]], None] = {}
+        self._jobs: list[Future[tuple[_Artifact, bytes]]] = []
         self._choosing = threading.Lock()
         self._engine: Engine | None = None
         self._processes: Executor | None = None
@@ -90,7 +90,7 @@ class Dissecting:
             IntegrityError: an artifact isn't what it was when it came.
             EnvironmentProblem: it can't be read any more, or the process that took it apart has died.
         """
-        late = [job for job in self._jobs if not job.done()]
+        late = {job for job in self._jobs if not job.done()}
         if late:
             self._progress.begin("proving", total_files=len(late))
         for job in as_completed(self._jobs):
@@ -111,7 +111,7 @@ class Dissecting:
 
     def _submit(self, artifact: _Artifact) -> None:
         self._waiting.put(artifact)
-        self._jobs[self._pool.submit(self._take_largest)] = None
+        self._jobs.append(self._pool.submit(self._take_largest))
 
     def _take_largest(self) -> tuple[_Artifact, bytes]:
         artifact = self._waiting.get()

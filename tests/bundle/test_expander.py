@@ -21,7 +21,7 @@ from bundler.bundle.manifest import MANIFEST_NAME, Manifest
 from bundler.bundle.writer import expander_program
 from bundler.distributions import check_filename
 from bundler.errors import BundleFormatError, UnusableFile
-from tests.bundle.old_pythons import VERSIONS, contents, interpreter, run
+from tests.bundle.old_pythons import contents, run
 from tests.bundle.samples import LIES, Compact, bundle_of, lying_bundle, manifest_of, sealed, tar_member, wheel
 
 DOCUMENTS = {"expand.py": expander_program(), "requirements.txt": b"demo==1.0\n"}
@@ -29,14 +29,6 @@ ARTIFACTS = {"a-1.0.tar.gz": b"wheels " * 1000, f"{'long' * 40}-1.0-py3-none-any
 FILES = {"bundle.json": manifest_of(DOCUMENTS, ARTIFACTS).encode(), **DOCUMENTS, **ARTIFACTS}
 BUNDLE = bundle_of(DOCUMENTS, ARTIFACTS)
 COMPACT = Compact({"expand.py": b"program"}, {"a-1.0-py3-none-any.whl": wheel({"a": b"content " * 20})})
-
-
-@pytest.fixture(params=VERSIONS)
-def python(request: pytest.FixtureRequest) -> str:
-    path = interpreter(request.param)
-    if path is None:
-        pytest.skip(f"no Python {request.param} on this machine")
-    return path
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 
 from bundler.bundle import expander, portable_deflate
 from bundler.bundle.writer import expander_program
-from tests.bundle.old_pythons import VERSIONS, contents, interpreter, run
+from tests.bundle.old_pythons import contents, run
 from tests.bundle.samples import Compact, leb128, sdist, wheel
 from tests.bundle.test_expander import refused
 
@@ -45,14 +45,6 @@ def unpack(compact: Compact, directory: Path, changes: Mapping[str, bytes | None
         if data is not None:
             (directory / name).write_bytes(data)
     return directory
-
-
-@pytest.fixture(params=VERSIONS)
-def python(request: pytest.FixtureRequest) -> str:
-    path = interpreter(request.param)
-    if path is None:
-        pytest.skip(f"no Python {request.param} on this machine")
-    return path
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from bundler.bundle.deflate import is_exact, of_module
 from bundler.bundle.portable_deflate import Compressor
-from tests.bundle.old_pythons import VERSIONS, interpreter
 
 pytestmark = pytest.mark.skipif(
     not is_exact(of_module(zlib)), reason="this zlib is no oracle: it isn't the classic one"
@@ -228,11 +227,7 @@ for setting in (1, 8), (6, 8), (9, 9):
 """
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_every_python_gives_the_same_bytes(version: str, tmp_path: Path) -> None:
-    python = interpreter(version)
-    if python is None:
-        pytest.skip(f"no Python {version} here")
+def test_every_python_gives_the_same_bytes(python: str, tmp_path: Path) -> None:
     data = texture(random.Random(3), 40_000) + real_files(6_000)[0]
     (tmp_path / "content").write_bytes(data)
     command = [python, "-I", "-S", "-c", FOREIGN, str(PROGRAM), str(tmp_path / "content")]
